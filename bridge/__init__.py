@@ -1,0 +1,43 @@
+"""WSGI and ASGI, either way.
+
+``WsgiToAsgi(app)`` makes an ASGI application of a WSGI application.
+"""
+
+from __future__ import annotations
+
+from bridge.errors import (
+    AdapterClosed,
+    ApplicationError,
+    ApplicationExit,
+    BadRequest,
+    BodyTooLarge,
+    BridgeError,
+    ClientDisconnected,
+    ClientError,
+    Overloaded,
+    ReadTimeout,
+    ServerError,
+    UsageError,
+)
+from bridge.stats import Stats
+from bridge.wsgi_to_asgi import WsgiToAsgi
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdapterClosed",
+    "ApplicationError",
+    "ApplicationExit",
+    "BadRequest",
+    "BodyTooLarge",
+    "BridgeError",
+    "ClientDisconnected",
+    "ClientError",
+    "Overloaded",
+    "ReadTimeout",
+    "ServerError",
+    "Stats",
+    "UsageError",
+    "WsgiToAsgi",
+    "__version__",
+]

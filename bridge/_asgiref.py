@@ -1,0 +1,80 @@
+"""The one place that relies on names of asgiref that its documentation does not list.
+
+Each is pinned by ``tests/conformance`` against the installed asgiref:
+
+- ``SyncToAsync.threadlocal`` with ``main_event_loop``, ``main_event_loop_pid`` and ``task_context``: how asgiref
+  itself marks a thread as belonging to a loop, so that ``async_to_sync`` in it runs on that loop instead of a new one.
+- ``asgiref.sync._restore_context``: gives ``asgiref.local.Local`` values in a copied context to the thread that runs
+in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+from typing import Any
+
+from asgiref.sync import SyncToAsync, _restore_context
+
+Marks = tuple[Any, Any, Any]
+
+
+class RequestTasks(list["asyncio.Task[Any]"]):
+    """The tasks that ``async_to_sync`` runs on the loop for one request; asgiref appends and removes them, in the loop.
+
+    When the request is given up, what runs is cancelled: once, so that clean-up code of the application, which may call
+    ``async_to_sync`` again, is not cancelled as well.
+    """
+
+    __slots__ = ("_given_up",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._given_up = False
+
+    def append(self, task: asyncio.Task[Any]) -> None:
+        super().append(task)
+        if self._given_up:
+            # The request was given up after the worker had asked for this task and before the loop began it.
+            self._given_up = False
+            task.cancel()
+
+    def give_up(self) -> None:
+        """Cancel what begins next."""
+        self._given_up = True
+
+    def cancel_in_loop(self) -> None:
+        """Cancel what runs; if nothing runs, what begins next."""
+        if self:
+            for task in self:
+                task.cancel()
+        else:
+            self.give_up()
+
+    def close(self) -> None:
+        """End what waits on a loop that is closed and will never run it: the worker that waits for it goes on."""
+        for task in tuple(self):
+            coroutine = task.get_coro()
+            if coroutine is not None:
+                coroutine.close()
+
+
+def mark_worker(loop: asyncio.AbstractEventLoop | None, pid: int, tasks: RequestTasks | None) -> Marks:
+    """Make this thread belong to a loop, for asgiref; return what ``unmark_worker`` needs. None: to no loop."""
+    marks = SyncToAsync.threadlocal.__dict__
+    before = marks.get("main_event_loop"), marks.get("main_event_loop_pid"), marks.get("task_context")
+    marks["main_event_loop"] = loop
+    marks["main_event_loop_pid"] = pid
+    marks["task_context"] = tasks
+    return before
+
+
+def unmark_worker(before: Marks) -> None:
+    """Undo ``mark_worker``."""
+    marks = SyncToAsync.threadlocal.__dict__
+    marks["main_event_loop"], marks["main_event_loop_pid"], marks["task_context"] = before
+
+
+def take_over_context(context: Context) -> None:
+    """Give the ``asgiref.local.Local`` values in a context to this thread, which runs in it (``context.run``)."""
+    _restore_context(context)

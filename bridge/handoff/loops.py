@@ -1,0 +1,209 @@
+"""What bridge needs of an event loop, for asyncio (and uvloop) and for trio.
+
+Five things: run a call from another thread (``put``), let a coroutine wait for such a call (``slot``), run a call
+later, run a coroutine beside the current one, and tell whether the loop has ended. Everything else is the same for
+both.
+
+trio is never imported here unless the program did: ``sys.modules`` knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Protocol
+
+from bridge.handoff.wakeups import Wakeups
+
+logger = logging.getLogger("bridge")
+
+
+class Slot(Protocol):
+    """A wait of one coroutine, ended once, in the loop: ``await slot``, and ``slot.set_result(None)`` if not
+    ``done()``.
+    """
+
+    def __await__(self) -> Generator[Any, Any, None]: ...
+    def done(self) -> bool: ...
+    def set_result(self, result: None, /) -> None: ...
+
+
+class Cancellable(Protocol):
+    """Something that goes on by itself and can be told to stop, in the loop."""
+
+    def cancel(self) -> object: ...
+
+
+class Loop(Protocol):
+    """One running event loop. ``spawn`` calls ``ended`` in the loop once what it runs has ended, however that
+    happens.
+    """
+
+    asyncio_loop: asyncio.AbstractEventLoop | None  # None under trio
+    pid: int
+
+    @property
+    def put(self) -> Callable[[Callable[[], None]], None]: ...  # from any thread; RuntimeError once the loop is closed
+    @property
+    def slot(self) -> Callable[[], Slot]: ...
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable: ...
+    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable: ...
+    def is_closed(self) -> bool: ...
+
+
+class AsyncioLoop:
+    """An asyncio or uvloop loop."""
+
+    __slots__ = ("_tasks", "asyncio_loop", "pid", "put", "slot")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.asyncio_loop: asyncio.AbstractEventLoop | None = loop
+        self.pid = os.getpid()
+        self.put = Wakeups(loop.call_soon_threadsafe).put
+        self.slot: Callable[[], Slot] = loop.create_future
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
+        assert self.asyncio_loop is not None
+        return self.asyncio_loop.call_later(seconds, call)
+
+    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
+        assert self.asyncio_loop is not None
+        task = self.asyncio_loop.create_task(run())
+        self._tasks.add(task)
+
+        # Not in a finally of the coroutine: a task that is cancelled before its first step never enters it.
+        def end(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            ended()
+
+        task.add_done_callback(end)
+        return task
+
+    def is_closed(self) -> bool:
+        assert self.asyncio_loop is not None
+        return self.asyncio_loop.is_closed()
+
+
+class _TrioSlot:
+    __slots__ = ("_done", "_task", "_trio")
+
+    def __init__(self, trio: Any) -> None:
+        self._trio = trio
+        self._task: Any = None
+        self._done = False
+
+    def done(self) -> bool:
+        return self._done
+
+    def set_result(self, _result: None, /) -> None:
+        self._done = True
+        if self._task is not None:
+            task, self._task = self._task, None
+            self._trio.lowlevel.reschedule(task)
+
+    def _abort(self, _raise_cancel: object) -> Any:
+        self._task = None
+        return self._trio.lowlevel.Abort.SUCCEEDED
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        if self._done:
+            return
+        self._task = self._trio.lowlevel.current_task()
+        yield from self._trio.lowlevel.wait_task_rescheduled(self._abort).__await__()
+
+
+class _TrioTask:
+    """A coroutine in a system task of trio, whose errors would end the whole run: none gets out."""
+
+    __slots__ = ("_ended", "_run", "_scope")
+
+    def __init__(self, trio: Any, run: Callable[[], Awaitable[None]], ended: Callable[[], None]) -> None:
+        self._run = run
+        self._ended = ended
+        self._scope = trio.CancelScope()
+
+    def cancel(self) -> None:
+        self._scope.cancel()
+
+    async def __call__(self) -> None:
+        with self._scope:
+            try:
+                await self._run()
+            except Exception:
+                logger.exception("bridge: a task failed; this is a bug in bridge")
+            finally:
+                self._ended()
+
+
+class TrioLoop:
+    """A run of trio."""
+
+    __slots__ = ("_closed", "_token", "_trio", "asyncio_loop", "pid", "put")
+
+    def __init__(self, trio: Any, token: Any) -> None:
+        self._trio = trio
+        self._token = token
+        self._closed = False
+        self.asyncio_loop: asyncio.AbstractEventLoop | None = None
+        self.pid = os.getpid()
+        self.put = Wakeups(self._schedule).put
+
+    def _schedule(self, call: Callable[[], None]) -> None:
+        try:
+            self._token.run_sync_soon(call)
+        except RuntimeError:  # trio.RunFinishedError is one
+            self._closed = True
+            raise
+
+    def slot(self) -> Slot:
+        return _TrioSlot(self._trio)
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
+        async def wait_and_call() -> None:
+            await self._trio.sleep(seconds)
+            call()
+
+        return self.spawn(wait_and_call, _nothing)
+
+    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
+        task = _TrioTask(self._trio, run, ended)
+        self._trio.lowlevel.spawn_system_task(task)
+        return task
+
+    def is_closed(self) -> bool:
+        if not self._closed:
+            try:
+                self._token.run_sync_soon(int)
+            except RuntimeError:
+                self._closed = True
+        return self._closed
+
+
+def _nothing() -> None:
+    pass
+
+
+def running_loop_key() -> tuple[object, Any]:
+    """Return what identifies the running loop, and the trio module if it is trio's.
+
+    Raises RuntimeError if no loop runs in this thread.
+    """
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        # First: in guest mode trio runs on top of an asyncio loop, which answers too.
+        try:
+            trio.lowlevel.current_task()
+        except (RuntimeError, AttributeError):  # AttributeError: trio is just being imported by another thread
+            pass
+        else:
+            return trio.lowlevel.current_trio_token(), trio
+    return asyncio.get_running_loop(), None
+
+
+def make_loop(key: Any, trio: Any) -> Loop:
+    """Return the Loop for a key from ``running_loop_key``."""
+    return AsyncioLoop(key) if trio is None else TrioLoop(trio, key)

@@ -1,0 +1,69 @@
+"""Wake-ups from many threads to one loop: a queue of calls, and one wake-up for all that wait in it.
+
+``loop.call_soon_threadsafe`` writes to a socket for every call. Under load a loop is woken for one call and finds that
+a hundred more have come, so the calls queue here and only the first of them wakes the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+logger = logging.getLogger("bridge")
+
+
+class Wakeups:
+    """A queue of calls from any thread, run in order by one loop.
+
+    schedule: runs a callable in the loop soon and may be called from any thread; raises RuntimeError once the loop is
+        closed.
+    """
+
+    # No call is lost. A thread and the loop do, each in this order:
+    #
+    #   put (any thread)                 drain (loop)
+    #   1. append the call               a. free the token
+    #   2. try to take the token         b. run the calls that are in the queue now
+    #   3. if it was taken: schedule
+    #
+    # If 2 fails, somebody else holds the token: a drain is scheduled and has not come to (a), so its (b) sees the
+    # append of 1. The other orders (2 before 1, b before a) lose calls. The worst that this order does is one spare
+    # drain.
+    #
+    # The token is a lock that is only ever tried: a plain flag is a few nanoseconds cheaper, but needs an order of
+    # writes that a build without the global lock does not promise.
+
+    __slots__ = ("_calls", "_schedule", "_token")
+
+    def __init__(self, schedule: Callable[[Callable[[], None]], object]) -> None:
+        self._calls: deque[Callable[[], None]] = deque()
+        self._token = threading.Lock()
+        self._schedule = schedule
+
+    def put(self, call: Callable[[], None]) -> None:
+        """Run call in the loop soon, after all calls that were put before it.
+
+        Raises RuntimeError if the loop is closed.
+        """
+        self._calls.append(call)
+        if self._token.acquire(False):
+            try:
+                self._schedule(self._drain_in_loop)
+            except BaseException:
+                self._token.release()
+                raise
+
+    def _drain_in_loop(self) -> None:
+        self._token.release()
+        calls = self._calls
+        # Bounded by what is there now: calls that come while these run have taken the token and get a drain of their
+        # own, so that a flood of calls does not keep the loop from its sockets.
+        for _ in range(len(calls)):
+            call = calls.popleft()
+            try:
+                call()
+            except Exception:
+                # One request's error must not take the calls of others along.
+                logger.exception("bridge: a call into the event loop failed; this is a bug in bridge")

@@ -1,0 +1,119 @@
+"""The requests of one adapter that are under way on one event loop, and what has become of those that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bridge.handoff.loops import Loop, Slot
+
+# A request gets a watch for its client's disconnect once it has been under way for one to two of these. Most requests
+# are over by then and never pay for a task; 50 ms is short beside any wait that would be worth ending.
+WATCH_SECONDS = 0.05
+
+
+class Request(Protocol):
+    """What this file needs of a request."""
+
+    generation: int
+
+    def watch_in_loop(self) -> None: ...
+    def abort_in_loop(self) -> None: ...
+    def abandon(self) -> None: ...
+
+
+class InFlight:
+    """The requests of one adapter on one loop. All methods run in that loop but those that say otherwise."""
+
+    __slots__ = (
+        "_drained",
+        "_generation",
+        "_ticking",
+        "_watched",
+        "_young",
+        "completed",
+        "disconnected",
+        "failed",
+        "looks_for_stuck",
+        "loop",
+    )
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.completed = 0
+        self.failed = 0
+        self.disconnected = 0
+        self.looks_for_stuck = False  # a call_later is set that looks for stuck requests
+        self._young: dict[Request, None] = {}  # in order of age; not watched yet
+        self._watched: set[Request] = set()
+        self._generation = 0
+        self._ticking = False
+        self._drained: Slot | None = None
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._watched)
+
+    def enter(self, request: Request) -> None:
+        """Take in a request that a watch may be set on."""
+        request.generation = self._generation
+        self._young[request] = None
+        if not self._ticking:
+            self._ticking = True
+            self.loop.call_later(WATCH_SECONDS, self._tick)
+
+    def enter_watched(self, request: Request) -> None:
+        """Take in a request that listens for itself."""
+        self._watched.add(request)
+
+    def leave(self, request: Request) -> None:
+        """Let go of a request."""
+        if request in self._young:
+            del self._young[request]
+        else:
+            self._watched.discard(request)
+        if self._drained is not None and not self and not self._drained.done():
+            self._drained.set_result(None)
+
+    def _tick(self) -> None:
+        for request in list(self._young):
+            if request.generation == self._generation:
+                break
+            self.watch(request)
+        self._generation += 1
+        if self._young:
+            self.loop.call_later(WATCH_SECONDS, self._tick)
+        else:
+            self._ticking = False
+
+    def watch(self, request: Request) -> None:
+        """Set the watch for a disconnect now."""
+        if request in self._young:
+            del self._young[request]
+            self._watched.add(request)
+            request.watch_in_loop()
+
+    async def drain(self, grace: float) -> None:
+        """Wait until no request is under way, at most grace seconds."""
+        if not self:
+            return
+        slot = self._drained = self.loop.slot()
+        timer = self.loop.call_later(grace, lambda: None if slot.done() else slot.set_result(None))
+        try:
+            await slot
+        finally:
+            timer.cancel()
+            self._drained = None
+
+    def abort(self) -> None:
+        """End all requests with an error that says that the adapter was closed."""
+        self._for_all(lambda request: request.abort_in_loop())
+
+    def abandon(self) -> None:
+        """Free the workers of a loop that was closed under them; from any thread, for the loop will not do it."""
+        self._for_all(lambda request: request.abandon())
+        self._young.clear()
+        self._watched.clear()
+
+    def _for_all(self, call: Callable[[Request], None]) -> None:
+        for request in [*self._young, *self._watched]:
+            call(request)

@@ -1,0 +1,300 @@
+"""The body of one request on its way from ``receive()`` in the loop to the worker thread that reads it.
+
+One owner of ``receive``. ASGI does not say what two outstanding ``receive()`` calls mean, and both the reader of the
+body and the watch for a disconnect need one, so this object alone calls it, one call at a time, and both take from it:
+
+- before a worker thread is taken, ``prefetch`` or ``spool`` may read the whole body in the request's own task;
+- after that a task of its own (``_pump``) receives. It is started when the reader first needs a message, or when
+  somebody wants to hear of a disconnect. It holds one message that nobody asked for and receives no further before
+  that is taken.
+
+A message that was received is never lost: whatever ends the pump, the message is in ``_inbox`` before the pump goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import IO, Any
+
+from bridge._types import Receive, Scope
+from bridge.errors import BodyTooLarge, ClientDisconnected, Overloaded, ReadTimeout, ServerError
+from bridge.handoff.baton import Baton
+from bridge.handoff.loops import Cancellable, Loop, Slot
+from bridge.translation.requests import request_line
+
+logger = logging.getLogger("bridge")
+
+# A worker that waits looks up now and then whether its loop still exists: nobody would wake it if the loop was closed
+# under it.
+LOOK_UP_SECONDS = 5.0
+
+_SPOOL_BLOCK = 262_144  # bytes read back from a spooled body at a time
+
+
+class RequestBody:
+    """The body of one request.
+
+    max_size: bytes that the application may get, None: any number.
+    read_timeout: seconds that a reader waits for the next message, None: for ever.
+    expects_continue: the client waits for ``100 Continue``, which most servers send at the first ``receive()``: only
+        the reader, or a response that has begun, may cause that.
+    """
+
+    __slots__ = (
+        "_error",
+        "_expects_continue",
+        "_holding",
+        "_inbox",
+        "_is_complete",
+        "_loop",
+        "_max_size",
+        "_pump_task",
+        "_read_timeout",
+        "_receive",
+        "_resume_slot",
+        "_scope",
+        "_size",
+        "_spool",
+        "_started",
+        "_stop_slot",
+        "baton",
+        "gone",
+        "on_disconnect",
+        "too_large",
+    )
+
+    def __init__(
+        self,
+        receive: Receive,
+        loop: Loop,
+        scope: Scope,
+        *,
+        max_size: int | None,
+        read_timeout: float | None,
+        expects_continue: bool,
+    ) -> None:
+        self._receive = receive
+        self._loop = loop
+        self._scope = scope
+        self._max_size = max_size
+        self._read_timeout = read_timeout
+        self._expects_continue = expects_continue
+        self.on_disconnect: Callable[[], None] | None = None
+        self._inbox: deque[bytes] = deque()
+        self._size = 0
+        self._is_complete = False
+        self._error: BaseException | None = None
+        self._started = False
+        self._holding = False
+        self._pump_task: Cancellable | None = None
+        self._resume_slot: Slot | None = None
+        self._stop_slot: Slot | None = None
+        self._spool: IO[bytes] | None = None
+        self.baton: Baton | None = None
+        self.gone = False
+        self.too_large = False
+
+    # ---- in the loop -------------------------------------------------------------------------------------------------
+
+    async def prefetch_in_loop(self) -> None:
+        """Receive the whole body, which is known to be small, or as much of it as comes."""
+        while not self._is_complete and self._take_message_in_loop(await self._receive()):
+            pass
+
+    async def spool_in_loop(self, in_memory: int) -> None:
+        """Receive the whole body into a temporary file that stays in memory up to in_memory bytes.
+
+        Raises Overloaded if the disk is full.
+        """
+        spool = self._spool = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  closed by ``close``
+        while not self._is_complete and self._take_message_in_loop(await self._receive()):
+            try:
+                while self._inbox:
+                    spool.write(self._inbox.popleft())
+            except OSError as error:
+                raise Overloaded(f"the body of {request_line(self._scope)} could not be spooled: {error}") from error
+        spool.seek(0)
+
+    def watch_in_loop(self) -> None:
+        """Begin to listen for a disconnect."""
+        if not self._started and not self._expects_continue:
+            self._start_pump_in_loop()
+
+    def response_began_in_loop(self) -> None:
+        """Take note that the response's start went out: a client that waited for 100-continue has its answer."""
+        self._expects_continue = False
+
+    def _start_pump_in_loop(self) -> None:
+        if not self._started:
+            self._started = True
+            self._pump_task = self._loop.spawn(self._pump, self._pump_ended_in_loop)
+
+    async def _pump(self) -> None:
+        try:
+            while self._take_message_in_loop(await self._receive()):
+                # The slot for a message that nobody asked for is now full, and the pump and the reader do:
+                #
+                #   pump (loop)                          take (worker)
+                #   1. the message is in the inbox       a. take the message out of the inbox
+                #   2. say that we hold (_holding)       b. if the pump holds: wake it
+                #   3. if the inbox is empty: go on
+                #   4. wait to be woken
+                #
+                # If (a) comes before 2, step 3 sees it; if it comes after 2, (b) does. Both may happen: then the wake
+                # finds nobody waiting and does nothing.
+                while self._inbox and not self._is_complete:
+                    self._resume_slot = self._loop.slot()
+                    self._holding = True
+                    if self._inbox:
+                        await self._resume_slot
+                    self._holding = False
+                    self._resume_slot = None
+        except Exception as error:
+            self._failed_in_loop(error)
+
+    def _pump_ended_in_loop(self) -> None:
+        self._pump_task = None
+        if self._stop_slot is not None and not self._stop_slot.done():
+            self._stop_slot.set_result(None)
+
+    def _take_message_in_loop(self, message: Any) -> bool:
+        """Take one message from ``receive``. Return False if no further one may come."""
+        kind = message["type"]
+        if kind == "http.request":
+            if self._is_complete:
+                # The body has ended, so this server does not tell of disconnects; asking on and on could spin for ever.
+                return False
+            body = message.get("body") or b""
+            if body:
+                self._size += len(body)
+                if self._max_size is not None and self._size > self._max_size:
+                    self.too_large = True
+                    self._fail_in_loop(self.too_large_error())
+                    return False
+                self._inbox.append(bytes(body))
+            if not message.get("more_body", False):
+                # Last: whoever sees that the body is complete sees all of it.
+                self._is_complete = True
+            if self.baton is not None:
+                self.baton.wake()
+            return True
+        if kind == "http.disconnect":
+            self._disconnected_in_loop()
+            return False
+        raise ServerError(
+            f"the server gave a message of type {kind!r} for {request_line(self._scope)}, where http.request is due"
+        )
+
+    def _disconnected_in_loop(self) -> None:
+        self.give_up_in_loop()
+        if self.on_disconnect is not None:
+            self.on_disconnect()
+
+    def _failed_in_loop(self, error: Exception) -> None:
+        """Take an error of ``receive()`` itself."""
+        if self._is_complete:
+            # Only the watch for a disconnect has failed. The response can do without.
+            logger.debug("bridge: no disconnect can be heard of for %s", request_line(self._scope), exc_info=error)
+            return
+        self._fail_in_loop(error)
+
+    def _fail_in_loop(self, error: Exception) -> None:
+        self._error = error
+        if self.baton is not None:
+            self.baton.wake()
+
+    def too_large_error(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"the body of {request_line(self._scope)} is longer than max_body_size ({self._max_size} bytes)"
+        )
+
+    def give_up_in_loop(self) -> None:
+        """Let a reader that waits, and all later ones, fail: nobody sends any more of the body."""
+        self.gone = True
+        if self.baton is not None:
+            self.baton.wake()
+
+    def stop_in_loop(self) -> None:
+        """Receive no more: the request is over."""
+        self.on_disconnect = None
+        if self._pump_task is not None:
+            self._pump_task.cancel()
+
+    async def stopped_in_loop(self, limit: float) -> None:
+        """Wait until the pump has ended, at most limit seconds: a ``receive()`` may ignore its cancellation."""
+        if self._pump_task is None:
+            return
+        slot = self._stop_slot = self._loop.slot()
+        timer = self._loop.call_later(limit, lambda: None if slot.done() else slot.set_result(None))
+        try:
+            await slot
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """Free what the body holds."""
+        self._inbox.clear()
+        if self._spool is not None:
+            self._spool.close()
+
+    def _resume_in_loop(self) -> None:
+        slot = self._resume_slot
+        if slot is not None and not slot.done():
+            slot.set_result(None)
+
+    # ---- in the worker -----------------------------------------------------------------------------------------------
+
+    def take_in_worker(self) -> bytes:
+        """Return the next piece of the body, ``b""`` at its end; wait for it.
+
+        Raises ClientDisconnected, ReadTimeout, BodyTooLarge, or what ``receive()`` raised.
+        """
+        if self._spool is not None and not self.too_large:
+            return self._spool.read(_SPOOL_BLOCK)
+        deadline: float | None = None
+        while True:
+            # In this order: the loop puts a piece into the inbox first and says second that it was the last one, so
+            # whoever looks the other way round could see an empty inbox, then "complete", and lose the piece between.
+            is_over = self._is_complete or self._error is not None or self.gone
+            if self._inbox:
+                piece = self._inbox.popleft()
+                if self._holding:
+                    self._ask(self._resume_in_loop)
+                return piece
+            if is_over:
+                break
+            if self.baton is None:
+                self.baton = Baton()
+                continue  # the loop may have had news in between, and nobody to wake
+            if not self._started:
+                self._ask(self._start_pump_in_loop)
+            wait = LOOK_UP_SECONDS
+            if self._read_timeout is not None:
+                now = time.monotonic()
+                deadline = deadline or now + self._read_timeout
+                if now >= deadline:
+                    raise ReadTimeout(
+                        f"no byte of the body of {request_line(self._scope)} came for {self._read_timeout} seconds "
+                        "(read_timeout)"
+                    )
+                wait = min(wait, deadline - now)
+            if not self.baton.wait(wait) and self._loop.is_closed():
+                self.gone = True
+        if self._is_complete:
+            return b""
+        if self._error is not None:
+            raise self._error
+        raise ClientDisconnected(f"the client went away before the body of {request_line(self._scope)} was read whole")
+
+    def _ask(self, call: Callable[[], None]) -> None:
+        try:
+            self._loop.put(call)
+        except RuntimeError as error:
+            self.gone = True
+            raise ClientDisconnected(
+                f"the event loop was closed while {request_line(self._scope)} was running: the server has stopped"
+            ) from error

@@ -1,0 +1,292 @@
+"""Header fields: ``[(b"content-type", b"text/plain")]`` of ASGI and ``CONTENT_TYPE`` / ``HTTP_*`` of CGI.
+
+Theory. CGI upper-cases a name and turns ``-`` into ``_``, which loses information twice: letters' case, and the
+difference between ``X-Real-User`` and ``X_Real_User``. A proxy that sets the first and passes on the second would let
+a client speak for the proxy, so a name with an underscore never shares a key with the dashed one. ``Proxy`` never
+becomes ``HTTP_PROXY``, which programs take for the variable that names their outgoing proxy (CVE-2016-5385).
+
+What a name becomes is remembered in bounded tables: the same few names come with every request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bridge._types import Environ, NativeHeaders, RawHeaders
+from bridge.errors import ApplicationError, BadRequest
+from bridge.translation.status import is_field_text
+
+# RFC 2616, 13.5.1, which PEP 3333 ("Other HTTP Features") points to: these are the server's to set, never the
+# application's.
+HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+
+_REMEMBERED = 1024  # names per table; a client that invents names fills it once and then changes nothing
+
+# RFC 9110, 5.6.2
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_DASHED = _TOKEN - frozenset(b"_")
+
+# The two fields that CGI names without the prefix, read in both directions.
+_UNPREFIXED = {"CONTENT_TYPE": b"content-type", "CONTENT_LENGTH": b"content-length"}
+_CGI_KEYS: dict[bytes, str] = {name: key for key, name in _UNPREFIXED.items()}
+_CGI_KEYS[b"proxy"] = ""  # the empty key: this field is not passed on
+_FIELD_NAMES: dict[str, bytes] = {}
+_RESPONSE_NAMES: dict[str, bytes] = {}
+
+
+def cgi_key(name: bytes) -> str:
+    """Return the environ key of a header name in any letter case.
+
+    ``""`` stands for a field that is not passed on: Proxy, a name with an underscore, a name that is no token.
+    """
+    key = _CGI_KEYS.get(name)
+    if key is not None:
+        return key
+    lowered = name.lower()
+    key = _CGI_KEYS.get(lowered)
+    if key is None:
+        is_passed_on = name and _DASHED.issuperset(lowered)
+        key = "HTTP_" + lowered.decode("latin-1").upper().replace("-", "_") if is_passed_on else ""
+    if len(_CGI_KEYS) < _REMEMBERED:
+        _CGI_KEYS[bytes(name)] = key
+    return key
+
+
+def add_headers_to_environ(environ: Environ, headers: Iterable[Iterable[bytes]], *, underscores: bool = False) -> None:
+    """Add the ``HTTP_*``, CONTENT_TYPE and CONTENT_LENGTH keys of a request to environ.
+
+    Repeated fields are joined by ``,`` (RFC 9110, 5.3), Cookie by ``; `` (RFC 6265, 5.4). Linear in the number of
+    fields.
+
+    underscores: pass on fields whose name has an underscore, where no field with dashes has the same key. Without it
+    they are dropped.
+
+    Raises BadRequest for Content-Length fields that differ.
+    """
+    repeated: dict[str, list[str]] = {}
+    underscored: RawHeaders = []
+    keys = _CGI_KEYS
+    for name, value in headers:
+        key = keys.get(name)
+        if key is None:
+            key = cgi_key(name)
+        if not key:
+            if underscores and b"_" in name:
+                underscored.append((name, value))
+        elif key not in environ:
+            environ[key] = value.decode("latin-1")
+        elif key in repeated:
+            repeated[key].append(value.decode("latin-1"))
+        else:
+            repeated[key] = [environ[key], value.decode("latin-1")]
+    if repeated:
+        _join_repeated(environ, repeated)
+    length = environ.get("CONTENT_LENGTH")
+    if length is not None and "," in length:
+        environ["CONTENT_LENGTH"] = _one_length(length)
+    if underscored:
+        _add_underscored(environ, underscored)
+
+
+def _join_repeated(environ: Environ, repeated: dict[str, list[str]]) -> None:
+    for key, values in repeated.items():
+        environ[key] = ("; " if key == "HTTP_COOKIE" else ",").join(values)
+
+
+def _add_underscored(environ: Environ, headers: RawHeaders) -> None:
+    """Add fields with an underscore; they join among themselves, and yield to a key that stands already."""
+    added: dict[str, list[str]] = {}
+    for name, value in headers:
+        if not _TOKEN.issuperset(name):
+            continue
+        # Never CONTENT_LENGTH nor HTTP_PROXY: those would be the dashed field's, or nobody's.
+        key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        if key not in environ or key in added:
+            environ[key] = ""
+            added.setdefault(key, []).append(value.decode("latin-1"))
+    _join_repeated(environ, added)
+
+
+def _one_length(value: str) -> str:
+    """Return what several Content-Length values amount to: one, if they are equal (RFC 9110, 8.6).
+
+    Raises BadRequest if they differ.
+    """
+    lengths = {part.strip(" \t") for part in value.split(",")}
+    if len(lengths) > 1:
+        raise BadRequest(f"the request has several Content-Length values that differ: {value[:100]!r}")
+    return lengths.pop()
+
+
+def request_framing(headers: Iterable[Iterable[bytes]]) -> tuple[int | None, bool]:
+    """Return the declared body length (None: not declared, or not a number) and whether 100-continue is expected.
+
+    Raises BadRequest for Content-Length fields that differ.
+    """
+    declared: bytes | None = None
+    expects_continue = False
+    for name, value in headers:
+        # Two lengths to look at are cheaper than a lower-cased copy of every name.
+        size = len(name)
+        if size == 14:
+            if name.lower() == b"content-length":
+                declared = value if declared is None or declared == value else declared + b"," + value
+        elif size == 6 and name.lower() == b"expect":
+            expects_continue = value.strip().lower() == b"100-continue"
+    if declared is None:
+        return None, expects_continue
+    text = declared.decode("latin-1")
+    if "," in text:
+        text = _one_length(text)
+    return length_from_text(text), expects_continue
+
+
+def length_from_text(text: str) -> int | None:
+    """Return a Content-Length as a number, None if it is none (RFC 9110, 8.6: digits only)."""
+    # int() would take "+5", "1_000" and digits of other scripts; the bound keeps it from numbers with a million digits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def headers_from_environ(environ: Environ) -> RawHeaders:
+    """Return the ASGI header list of an environ: lower-case names, latin-1 values.
+
+    ``HTTP_CONTENT_TYPE`` and ``HTTP_CONTENT_LENGTH``, which some servers set beside the real keys, are left out.
+    """
+    headers: RawHeaders = []
+    names = _FIELD_NAMES
+    for key, value in environ.items():
+        if key.startswith("HTTP_"):
+            name = names.get(key)
+            if name is None:
+                name = _field_name(key)
+            if name:
+                headers.append((name, value.encode("latin-1", "replace")))
+        elif key in _UNPREFIXED and value:
+            # An empty CONTENT_LENGTH or CONTENT_TYPE is CGI's way to say that there is none (RFC 3875, 4.1.2).
+            headers.append((_UNPREFIXED[key], value.encode("latin-1", "replace")))
+    return headers
+
+
+def _field_name(key: str) -> bytes:
+    text = key[5:]
+    name = b"" if text in _UNPREFIXED else text.replace("_", "-").lower().encode("latin-1", "replace")
+    if len(_FIELD_NAMES) < _REMEMBERED:
+        _FIELD_NAMES[key] = name
+    return name
+
+
+def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list[str], int | None]:
+    """Check a WSGI header list; return it for ASGI, the hop-by-hop names left out of it, and the declared length in
+    bytes.
+
+    Raises ApplicationError for whatever PEP 3333 ("The start_response() Callable") does not allow: another type than a
+    list of tuples of two str, a name that is no token, control characters, characters beyond latin-1, a Content-Length
+    that is no number or that is given twice with different values.
+    """
+    if not isinstance(response_headers, list):
+        raise ApplicationError(
+            f"the application gave response headers of type {type(response_headers).__name__}, not a list of tuples"
+        )
+    headers: RawHeaders = []
+    dropped: list[str] = []
+    declared: int | None = None
+    names = _RESPONSE_NAMES
+    for pair in response_headers:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
+        name, value = pair
+        if type(name) is not str or type(value) is not str:
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
+            name, value = str(name), str(value)
+        raw_name = names.get(name)
+        if raw_name is None:
+            raw_name = _response_name(name)
+        if not (value.isascii() and value.isprintable()):
+            if not is_field_text(value):
+                raise ApplicationError(
+                    f"the application gave a response header with a control or non-latin-1 character: {name}: {value!r}"
+                )
+        if not raw_name:
+            dropped.append(name)
+            continue
+        raw_value = value.encode("latin-1").strip(b" \t")
+        if raw_name == b"content-length":
+            length = length_from_text(raw_value.decode("latin-1"))
+            if length is None:
+                raise ApplicationError(f"the application gave a Content-Length that is no number: {value!r}")
+            if declared is not None:
+                if length != declared:
+                    raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
+                continue
+            declared = length
+        headers.append((raw_name, raw_value))
+    return headers, dropped, declared
+
+
+def _response_name(name: str) -> bytes:
+    """Return the lower-case bytes of a response header name, ``b""`` if it is hop-by-hop; remember either."""
+    raw_name = name.lower().encode("latin-1", "replace")
+    if not name or not name.isascii() or not _TOKEN.issuperset(raw_name):
+        raise ApplicationError(
+            f"the application gave a response header name that is no token: {name!r} (RFC 9110, 5.1)"
+        )
+    if name.lower() in HOP_BY_HOP:
+        raw_name = b""
+    if len(_RESPONSE_NAMES) < _REMEMBERED:
+        _RESPONSE_NAMES[name] = raw_name
+    return raw_name
+
+
+def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str], int | None]:
+    """Check an ASGI header iterable; return it for WSGI, the hop-by-hop names left out of it, and the declared length
+    in bytes.
+
+    Raises ApplicationError for names or values that are no bytes, a name that is no token or a pseudo header, a value
+    with control characters, and a Content-Length that is no number or that is given twice with different values.
+    """
+    native: NativeHeaders = []
+    dropped: list[str] = []
+    declared: int | None = None
+    if not isinstance(headers, Iterable):
+        raise ApplicationError(f"the application gave response headers of type {type(headers).__name__}")
+    for pair in headers:
+        try:
+            name, value = pair
+        except (TypeError, ValueError):
+            raise ApplicationError(f"the application gave a response header that is no pair: {pair!r}") from None
+        if not isinstance(name, bytes) or not isinstance(value, bytes):
+            raise ApplicationError(f"the application gave a response header that is no pair of bytes: {pair!r}")
+        if not name or not _TOKEN.issuperset(name):
+            raise ApplicationError(f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)")
+        text = value.decode("latin-1").strip(" \t")
+        if not is_field_text(text):
+            raise ApplicationError(f"the application gave a response header with a control character: {pair!r}")
+        native_name = name.decode("latin-1")
+        lowered = native_name.lower()
+        if lowered in HOP_BY_HOP:
+            dropped.append(native_name)
+            continue
+        if lowered == "content-length":
+            length = length_from_text(text)
+            if length is None:
+                raise ApplicationError(f"the application gave a Content-Length that is no number: {text!r}")
+            if declared is not None:
+                if length != declared:
+                    raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
+                continue
+            declared = length
+        native.append((native_name, text))
+    return native, dropped, declared

@@ -1,0 +1,123 @@
+"""Paths: ``root_path``, ``path`` and ``raw_path`` of ASGI; SCRIPT_NAME, PATH_INFO and REQUEST_URI of CGI.
+
+Theory. ASGI's ``path`` is text, CGI's PATH_INFO is bytes in a latin-1 coat. Text is made from bytes by UTF-8, and what
+is no UTF-8 is lost there (``/%FF`` becomes U+FFFD), so the bytes are taken from ``raw_path``, but only where
+``raw_path`` still
+tells of the same path: middleware may have rewritten ``path`` and left ``raw_path`` as it was.
+
+Servers disagree whether ``path`` includes ``root_path``. The rule here is the one that Starlette's routing goes by: if
+``path`` begins with ``root_path`` and the match ends at a segment's end, it is cut off; otherwise ``path`` is taken as
+it is. ``/api`` is never cut off ``/apiv2``.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+_PLAIN_TARGET = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*\Z").match
+_TARGET_SAFE = "/!$&'()*+,;=:@"
+_ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*").match
+
+
+def environ_paths(path: str, root_path: str, raw_path: bytes | None) -> tuple[str, str]:
+    """Return (SCRIPT_NAME, PATH_INFO) for an ASGI path.
+
+    root_path may end in a slash, lack its first one, and may or may not be contained in path.
+    """
+    root_path = root_path.rstrip("/")
+    if path.isascii():
+        # The text of an ASCII path is its bytes: raw_path could add nothing.
+        whole = path
+    else:
+        whole = _path_bytes(path, root_path, raw_path).decode("latin-1")
+    if whole[:1] != "/" and whole:
+        whole = _rooted(whole)
+    if not root_path:
+        return "", whole
+    if root_path[0] != "/":
+        root_path = "/" + root_path
+    script_name = root_path if root_path.isascii() else _encode(root_path).decode("latin-1")
+    return script_name, cut_prefix(whole, script_name)
+
+
+def cut_prefix(path: str, prefix: str) -> str:
+    """Return path without a prefix that ends where a segment ends; path itself if there is no such prefix."""
+    if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
+        return path[len(prefix) :]
+    return path
+
+
+def _rooted(path: str) -> str:
+    """Return a path that begins with a slash, as PEP 3333 has it for PATH_INFO that is not empty.
+
+    A request target may be in absolute form (RFC 9112, 3.2.2), which some servers pass on, or ``*``.
+    """
+    absolute = _ABSOLUTE_FORM(path)
+    if absolute:
+        path = path[absolute.end() :]
+    return path if path[:1] == "/" else "/" + path
+
+
+def _path_bytes(path: str, root_path: str, raw_path: bytes | None) -> bytes:
+    """Return the bytes of path: those of raw_path if it tells of the same path, else its UTF-8."""
+    if raw_path:
+        raw = unquote_to_bytes(raw_path.partition(b"?")[0])
+        for errors in ("replace", "surrogateescape"):
+            text = raw.decode("utf-8", errors)
+            if text == path or text == root_path + path:
+                return raw
+            if root_path and root_path + text == path:
+                return _encode(root_path) + raw
+    return _encode(path)
+
+
+def _encode(path: str) -> bytes:
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # A lone surrogate that stands for no byte: no server should send it, and it must not become a 500.
+        return path.encode("utf-8", "surrogatepass")
+
+
+def request_target(script_name: str, path_info: str, raw_path: bytes | None, query: str) -> str:
+    """Return REQUEST_URI: what the client asked for, before unquoting, with the query string.
+
+    It is raw_path where the server gives it (also a stale one: it tells what the client sent), else quoted anew.
+    """
+    if raw_path:
+        target = raw_path.partition(b"?")[0].decode("latin-1")
+    else:
+        target = quote_path(script_name + path_info).decode("latin-1")
+    return f"{target}?{query}" if query else target
+
+
+def quote_path(path: str) -> bytes:
+    """Return a path of latin-1 coated bytes as the percent-encoded bytes of a request target."""
+    if _PLAIN_TARGET(path):
+        return path.encode("ascii")
+    return quote_from_bytes(path.encode("latin-1", "replace"), safe=_TARGET_SAFE).encode("ascii")
+
+
+def scope_paths(script_name: str, path_info: str, target: str | None) -> tuple[str, str, bytes]:
+    """Return (root_path, path, raw_path) for CGI's SCRIPT_NAME, PATH_INFO and, if there is one, REQUEST_URI or RAW_URI.
+
+    ``path`` includes ``root_path``. ``raw_path`` is the target's path if that unquotes to SCRIPT_NAME + PATH_INFO
+    (behind a server that rewrites, the target is stale), else it is quoted anew.
+    """
+    whole = script_name + path_info
+    raw_path = None
+    if target:
+        absolute = _ABSOLUTE_FORM(target)
+        cut = (target[absolute.end() :] or "/") if absolute else target
+        candidate = cut.partition("?")[0].encode("latin-1", "replace")
+        if unquote_to_bytes(candidate) == whole.encode("latin-1", "replace"):
+            raw_path = candidate
+    if raw_path is None:
+        raw_path = quote_path(whole)
+    return _text(script_name), _text(whole), raw_path
+
+
+def _text(native: str) -> str:
+    """Return the text of a latin-1 coated path; what is no UTF-8 becomes U+FFFD, as in the servers that speak ASGI."""
+    return native if native.isascii() else native.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -1,0 +1,171 @@
+"""A request: the ``http`` scope of ASGI and the environ of PEP 3333 and CGI (RFC 3875), in both directions.
+
+The two functions stand side by side and read the same tables, so that a key that one of them writes is a key that the
+other reads. What needs a live object (the body, the error stream, the callables) is added by the adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bridge._types import Environ, Scope
+from bridge.errors import BadRequest, ServerError
+from bridge.translation.headers import add_headers_to_environ, headers_from_environ
+from bridge.translation.paths import environ_paths, request_target, scope_paths
+from bridge.translation.tls import add_tls_to_environ, tls_from_environ
+
+# SERVER_PROTOCOL and http_version. HTTP/2 and /3 have no minor version (RFC 9113, 1; RFC 9114, 1).
+_PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2", "3": "HTTP/3"}
+_VERSIONS = {protocol: version for version, protocol in _PROTOCOLS.items()} | {"HTTP/2.0": "2", "HTTP/3.0": "3"}
+
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+# What is the same in every environ.
+_CONSTANT: Environ = {
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "SERVER_SOFTWARE": "bridge",
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    # Nobody tells an ASGI application whether its server runs several processes: the safe answer is yes.
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    # Not in PEP 3333, but what frameworks go by to read a body without CONTENT_LENGTH to its end.
+    "wsgi.input_terminated": True,
+}
+
+
+def request_line(scope: Scope) -> str:
+    """Return what an error calls a request by: its method and path."""
+    return f"{scope.get('method')} {scope.get('path')!r}"
+
+
+def environ_from_scope(
+    scope: Scope,
+    headers: Iterable[Iterable[bytes]],
+    *,
+    mount: str | None = None,
+    underscores: bool = False,
+) -> Environ:
+    """Return the environ for an ``http`` scope, without ``wsgi.input`` and ``wsgi.errors``.
+
+    headers: the scope's headers; they are an argument because a scope may hold an iterator, which can be read once.
+    mount: SCRIPT_NAME to use instead of the scope's ``root_path``.
+    underscores: pass on header fields with an underscore in their name.
+
+    Raises BadRequest for a request that must not reach an application, ServerError for a scope that is not as ASGI has
+    it (specs/www.rst, "HTTP Connection Scope").
+    """
+    try:
+        scheme = scope.get("scheme") or "http"
+        version = scope.get("http_version") or "1.1"
+        query = (scope.get("query_string") or b"").decode("latin-1")
+        raw_path = scope.get("raw_path")
+        root_path = scope.get("root_path") or "" if mount is None else mount
+        script_name, path_info = environ_paths(scope["path"], root_path, raw_path)
+        target = request_target(script_name, path_info, raw_path, query)
+        environ = _CONSTANT.copy()
+        environ["REQUEST_METHOD"] = scope["method"]
+        environ["SCRIPT_NAME"] = script_name
+        environ["PATH_INFO"] = path_info
+        environ["QUERY_STRING"] = query
+        environ["REQUEST_URI"] = target
+        environ["RAW_URI"] = target
+        environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(version) or f"HTTP/{version}"
+        if scheme == "https" or scheme == "wss":
+            environ["HTTPS"] = "on"
+            environ["wsgi.url_scheme"] = "https"
+        else:
+            environ["wsgi.url_scheme"] = "http" if scheme == "ws" else scheme
+        client = scope.get("client")
+        if client is None:
+            environ["REMOTE_ADDR"] = ""
+        else:
+            host, port, *_ = client
+            environ["REMOTE_ADDR"] = host or ""
+            if port is not None:
+                environ["REMOTE_PORT"] = str(port)
+        add_headers_to_environ(environ, headers, underscores=underscores)
+        _add_server(environ, scope.get("server"))
+        extensions = scope.get("extensions")
+        if extensions:
+            tls = extensions.get("tls")
+            if tls is not None:
+                add_tls_to_environ(environ, tls)
+    except BadRequest:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ServerError(
+            "the server gave a scope that is not as ASGI's HTTP Connection Scope has it "
+            f"({type(error).__name__}: {error}): "
+            f"{request_line(scope)}"
+        ) from error
+    return environ
+
+
+def _add_server(environ: Environ, server: Iterable[Any] | None) -> None:
+    """Add SERVER_NAME and SERVER_PORT, which CGI wants as text and never empty (RFC 3875, 4.1.14 and 4.1.15).
+
+    A server that is unknown or a unix socket has neither: what the client called it by (Host) serves instead.
+    """
+    name: str | None = None
+    port: Any = None
+    if server is not None:
+        name, port, *_ = server
+    if port is not None and name:
+        # RFC 3875, 4.1.14: an IPv6 address stands in brackets.
+        environ["SERVER_NAME"] = f"[{name}]" if ":" in name and name[0] != "[" else name
+        environ["SERVER_PORT"] = str(port)
+        return
+    host = environ.get("HTTP_HOST", "")
+    host, colon, host_port = host.rpartition(":") if host[-1:] != "]" and ":" in host else (host, "", "")
+    environ["SERVER_NAME"] = host or "localhost"
+    environ["SERVER_PORT"] = host_port if host_port.isdigit() else _DEFAULT_PORTS.get(environ["wsgi.url_scheme"], "80")
+
+
+def scope_from_environ(environ: Environ) -> dict[str, Any]:
+    """Return the ``http`` scope for an environ (specs/www.rst, "HTTP Connection Scope"), without ``state``.
+
+    ``extensions`` holds ``tls`` where the server set SSL_* keys; the adapter adds the extensions that it can serve.
+
+    Raises ServerError for an environ without the keys that PEP 3333 ("environ Variables") asks for.
+    """
+    try:
+        method = environ["REQUEST_METHOD"]
+        scheme = environ["wsgi.url_scheme"]
+        target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        root_path, path, raw_path = scope_paths(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), target)
+        protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
+        scope: dict[str, Any] = {
+            "type": "http",
+            # 2.4: send() raises once the client is gone.
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": _VERSIONS.get(protocol) or protocol.removeprefix("HTTP/"),
+            "method": method.upper(),
+            "scheme": scheme,
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
+            "root_path": root_path.rstrip("/"),
+            "headers": headers_from_environ(environ),
+            "client": _address(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), 0),
+            "server": _address(environ.get("SERVER_NAME"), environ.get("SERVER_PORT"), None),
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ServerError(
+            f"the server gave an environ that is not as PEP 3333 has it ({type(error).__name__}: {error}): "
+            f"method {environ.get('REQUEST_METHOD')!r}, path {environ.get('PATH_INFO')!r}"
+        ) from error
+    tls = tls_from_environ(environ)
+    scope["extensions"] = {} if tls is None else {"tls": tls}
+    return scope
+
+
+def _address(name: object, port: object, unknown_port: int | None) -> tuple[str, int | None] | None:
+    """Return ASGI's ``(host, port)``, None if the name is unknown."""
+    if not name:
+        return None
+    host, number = str(name), str(port)
+    if host[0] == "[" and host[-1] == "]":
+        host = host[1:-1]
+    return host, int(number) if number.isascii() and number.isdigit() else unknown_port

@@ -1,0 +1,749 @@
+"""One request through ``WsgiToAsgi``: the loop's side sends, the worker thread's side runs the application.
+
+Who writes what. The worker alone writes ``_chunks`` (at the right end), ``_start``, ``_hints``, ``_put_size``,
+``_ended``, ``_transfer``, ``_error`` and ``_done``. The loop alone takes chunks (from the left) and writes
+``_sent_size``, ``_is_started``, ``_is_complete`` and ``gone``. No lock is needed, because each side writes in an order
+that the other reads backwards:
+
+    worker: start, then chunks, then ended or error, then done
+    loop:   done, then ended, then the number of chunks, then start
+
+So whoever sees the later of two sees the earlier as well.
+
+Sleep and wake, both ways, follow one pattern. Who is about to sleep (1) says so, (2) looks once more, (3) sleeps; who
+has news (a) leaves it, (b) wakes whoever says that it sleeps. Either (2) sees the news or (b) sees the sleeper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import io
+import logging
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from bridge._asgiref import RequestTasks, mark_worker, take_over_context, unmark_worker
+from bridge._types import Environ, Message, NativeHeaders, OptExcInfo, Scope, Send
+from bridge.environ_views import EnvironView
+from bridge.errors import (
+    AdapterClosed,
+    ApplicationError,
+    ApplicationExit,
+    ClientDisconnected,
+    Overloaded,
+)
+from bridge.file_wrapper import BLOCK_SIZE, FileTransfer, FileWrapper, plan_transfer
+from bridge.handoff.baton import Baton
+from bridge.handoff.loops import Cancellable
+from bridge.handoff.workers import Worker, WorkerPool, current_worker
+from bridge.input import Input
+from bridge.refusals import refusal_messages, refuse
+from bridge.request_body import LOOK_UP_SECONDS, RequestBody
+from bridge.translation.requests import environ_from_scope, request_line
+from bridge.translation.responses import WsgiResponse, early_hint_links
+
+if TYPE_CHECKING:
+    from bridge.in_flight import InFlight
+    from bridge.wsgi_to_asgi import WsgiToAsgi
+
+logger = logging.getLogger("bridge")
+
+_STOP_SECONDS = 1.0  # how long a cancelled receive() is waited for
+
+# Raised in a coroutine these end or corrupt the loop that runs it, or turn into another error (PEP 479).
+_NO_CONTEXT = contextvars.Context()
+
+_LOOP_BREAKERS = (StopIteration, StopAsyncIteration, asyncio.CancelledError)
+
+
+ReadAhead = Callable[[RequestBody], Awaitable[None]]
+
+
+class WsgiRequest:
+    """One request: ``respond`` is awaited in the loop; everything else follows from it."""
+
+    __slots__ = (
+        "_adapter",
+        "_asleep",
+        "_begun",
+        "_blocked",
+        "_chunks",
+        "_close_iterable",
+        "_closing",
+        "_context",
+        "_done",
+        "_ended",
+        "_error",
+        "_headers",
+        "_hints",
+        "_home",
+        "_is_complete",
+        "_is_started",
+        "_limit",
+        "_loop",
+        "_put_size",
+        "_refused",
+        "_response",
+        "_scope",
+        "_send",
+        "_sent_size",
+        "_slot",
+        "_start",
+        "_start_put",
+        "_submitted",
+        "_tasks",
+        "_timer",
+        "_transfer",
+        "body",
+        "generation",
+        "gone",
+        "was_reported",
+    )
+
+    def __init__(
+        self,
+        adapter: WsgiToAsgi,
+        home: InFlight,
+        scope: Scope,
+        headers: Iterable[Iterable[bytes]],
+        send: Send,
+        body: RequestBody,
+        limit: int,
+    ) -> None:
+        self._adapter = adapter
+        self._home = home
+        self._loop = home.loop
+        self._scope = scope
+        self._headers = headers
+        self._send = send
+        self._limit = limit
+        self.body = body
+        body.on_disconnect = self.disconnected_in_loop
+        self.generation = 0
+        self.gone = False
+        self.was_reported = False  # as stuck
+        # written by the worker
+        self._response = WsgiResponse(scope.get("method", ""))
+        self._chunks: deque[bytes] = deque()
+        self._start: Message | None = None
+        self._start_put = False
+        self._hints: deque[list[bytes]] | None = None
+        self._put_size = 0
+        self._ended = False
+        self._error: BaseException | None = None
+        self._done = False
+        self._begun = False
+        self._blocked = False
+        self._transfer: FileTransfer | None = None
+        self._close_iterable: Callable[[], object] | None = None
+        self._closing: list[Worker] = []
+        # written by the loop
+        self._asleep = True
+        self._is_complete = False
+        self._is_started = False
+        self._sent_size = 0
+        self._slot: Any = None
+        self._refused: Overloaded | None = None
+        self._submitted = False
+        self._timer: Cancellable | None = None
+        self._context = contextvars.copy_context()
+        self._tasks: RequestTasks | None = None
+
+    # ---- the loop's side ---------------------------------------------------------------------------------------------
+
+    async def respond_in_loop(self, read_ahead: ReadAhead | None) -> None:
+        """Run the application for this request and send what it answers.
+
+        read_ahead: what is to be received of the body before a worker thread is taken.
+
+        Raises the application's error, an ApplicationError, or whatever ``send`` raised but an OSError.
+        """
+        home = self._home
+        try:
+            if read_ahead is not None:
+                home.enter_watched(self)
+                await read_ahead(self.body)
+                home.leave(self)
+            if not self.gone:
+                home.enter(self)
+                self._slot = self._loop.slot()
+                self._submit_in_loop()
+                await self._slot
+                await self._send_response_in_loop()
+                if self._refused is not None:
+                    await self._refuse_in_loop(self._refused)
+        except OSError:
+            # Only send() raises it here: the server says that the client is gone (specs/www.rst, "Disconnected
+            # Client").
+            self.give_up_in_loop()
+        except Overloaded as overloaded:
+            self._done = True
+            await self._refuse_in_loop(overloaded)
+        except GeneratorExit:
+            # The loop was closed under this request; nothing can be awaited, and nobody is there to answer.
+            self.abandon()
+            raise
+        except BaseException:
+            # Cancelled, or an error of the server's.
+            self.give_up_in_loop()
+            home.disconnected += 1
+            raise
+        finally:
+            self._leave_in_loop()
+        await self.body.stopped_in_loop(_STOP_SECONDS)
+        error, self._error = self._error, None
+        if error is not None:
+            home.failed += 1
+            try:
+                raise error
+            finally:
+                del error  # with the traceback it would be a cycle
+        if self.gone and not self._is_complete:
+            home.disconnected += 1
+        else:
+            home.completed += 1
+
+    def _leave_in_loop(self) -> None:
+        self._home.leave(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.body.stop_in_loop()
+        if self._done:
+            self.body.close()
+        if self._transfer is not None:
+            self._finish_transfer()
+
+    async def _refuse_in_loop(self, reason: Overloaded) -> None:
+        logger.warning("bridge: %s is answered 503: %s", self.describe(), reason)
+        try:
+            await refuse(self._send, self._scope, 503, "The server is busy.", retry_after=1)
+        except OSError:
+            self.give_up_in_loop()
+
+    def _submit_in_loop(self) -> None:
+        """Queue the request for a worker thread. Raises Overloaded."""
+        adapter = self._adapter
+        waits = adapter.workers.submit(self.run_in_worker, self._dropped)
+        self._submitted = True
+        if waits and adapter.queue_timeout is not None:
+            self._timer = self._loop.call_later(adapter.queue_timeout, self._queue_timeout_in_loop)
+
+    def _queue_timeout_in_loop(self) -> None:
+        adapter = self._adapter
+        if not self._begun and not self.gone and adapter.workers.withdraw(self.run_in_worker):
+            self._refused = Overloaded(f"no thread became free for {adapter.queue_timeout} seconds (queue_timeout)")
+            self._done = True
+            self._wake_in_loop()
+
+    def _dropped(self) -> None:
+        """Take note, in any thread, that a user's executor will never run this request."""
+        if not self._begun and not self._done:
+            self._refused = Overloaded("the executor did not run it")
+            self._done = True
+            self._wake_loop()
+
+    async def _send_response_in_loop(self) -> None:
+        chunks = self._chunks
+        while True:
+            # See the top of the file: the order of these reads matters.
+            done = self._done
+            ended = self._ended
+            count = len(chunks)
+            if self.gone:
+                return
+            if self._hints and not self._is_started:
+                await self._send({"type": "http.response.early_hint", "links": self._hints.popleft()})
+            elif not self._is_complete and (count or ended):
+                await self._send_chunks_in_loop(count, ended)
+            elif not self._is_complete and self._transfer is not None:
+                await self._send_file_in_loop(self._transfer)
+            elif done:
+                return
+            else:
+                self._slot = self._loop.slot()
+                self._asleep = True  # 1
+                if self._has_news():  # 2
+                    self._asleep = False
+                    continue
+                if self._is_started and not self._is_complete:
+                    self._home.watch(self)
+                    self.body.watch_in_loop()  # again: before the start it was too early if 100-continue is expected
+                await self._slot  # 3
+
+    def _has_news(self) -> bool:
+        if self._done or self.gone:
+            return True
+        if self._is_complete:
+            return False
+        return bool(self._chunks or self._ended or self._transfer is not None or (self._hints and not self._is_started))
+
+    async def _send_chunks_in_loop(self, count: int, ended: bool) -> None:
+        """Send what is there of the body; the start before it, if that was not sent."""
+        chunks = self._chunks
+        if count == 1:
+            body = chunks.popleft()
+            count = 0
+        elif count == 0:
+            body = b""
+        else:
+            # The worker was faster than the client: neighbours go as one message.
+            parts = []
+            size = 0
+            while count and size < self._limit:
+                part = chunks.popleft()
+                parts.append(part)
+                size += len(part)
+                count -= 1
+            body = b"".join(parts)
+        await self._send_start_in_loop()
+        if self.gone:
+            return
+        last = ended and count == 0
+        # Before the send: servers tell of a disconnect as soon as they have the last message, and that is no lost
+        # client.
+        self._is_complete = last
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+        self._sent_size += len(body)
+        if self._blocked:
+            self._wake_worker()
+
+    async def _send_start_in_loop(self) -> None:
+        if not self._is_started:
+            start = self._start
+            assert start is not None  # the worker writes it before the first chunk
+            self._is_started = True
+            await self._send(start)
+            self.body.response_began_in_loop()
+
+    async def _send_file_in_loop(self, transfer: FileTransfer) -> None:
+        """Send a file; the worker thread is free meanwhile, and closes it after."""
+        await self._send_start_in_loop()
+        response = self._response
+        extensions = self._scope.get("extensions") or {}
+        short = response.remaining is not None and response.remaining > transfer.count
+        if transfer.path is not None:
+            self._is_complete = True
+            await self._send({"type": "http.response.pathsend", "path": transfer.path})
+            transfer.count = 0
+        elif "http.response.zerocopysend" in extensions:
+            self._is_complete = not short
+            await self._send(
+                {
+                    "type": "http.response.zerocopysend",
+                    "file": transfer.file,
+                    "offset": transfer.offset,
+                    "count": transfer.count,
+                    "more_body": short,
+                }
+            )
+            transfer.count = 0
+        else:
+            self._home.watch(self)
+            await self._send_blocks_in_loop(transfer, short)
+        if (short or transfer.count) and not self.gone and self._error is None:
+            self._error = ApplicationError(
+                f"the application declared {response.declared} bytes (Content-Length) for {request_line(self._scope)}, "
+                "and its file is shorter"
+            )
+        self._finish_transfer()
+
+    async def _send_blocks_in_loop(self, transfer: FileTransfer, short: bool) -> None:
+        files = self._adapter.files
+        while transfer.count and not self.gone:
+            block = await self._read_block_in_loop(files, transfer)
+            if not block or self.gone:
+                return
+            last = not transfer.count and not short
+            self._is_complete = last
+            await self._send({"type": "http.response.body", "body": block, "more_body": not last})
+
+    async def _read_block_in_loop(self, files: WorkerPool, transfer: FileTransfer) -> bytes:
+        """Read a block in a thread for files: a disk may be slow, and the worker thread is serving others."""
+        slot = self._loop.slot()
+        outcome: list[bytes] = []
+
+        def finish_in_loop() -> None:
+            if not slot.done():
+                slot.set_result(None)
+
+        def read_in_worker() -> None:
+            try:
+                outcome.append(transfer.read())
+            except Exception as error:
+                self._error = error
+            try:
+                self._loop.put(finish_in_loop)
+            except RuntimeError:
+                self.gone = True
+
+        try:
+            files.submit(read_in_worker)
+        except Overloaded as error:
+            self._error = error
+            return b""
+        await slot
+        return outcome[0] if outcome else b""
+
+    def _finish_transfer(self) -> None:
+        """Send the closing of the file to the thread that ran the application."""
+        # The loop does this when the transfer ends. The worker does it if the request was given up just then:
+        #
+        #   loop                              worker
+        #   1. gone                           a. note itself in _closing, then the transfer
+        #   2. if there is a transfer: this   b. if gone: this
+        #
+        # One of them sees the other's first step. Both may; then the list's pop lets one of them through.
+        self._transfer = None
+        try:
+            worker = self._closing.pop()
+        except IndexError:
+            self._wake_worker()
+            return
+        worker.pool.submit_to(worker, self._close_in_worker)
+
+    def _wake_in_loop(self) -> None:
+        if self._slot is not None and not self._slot.done():
+            self._slot.set_result(None)
+
+    def watch_in_loop(self) -> None:
+        """Begin to listen for a disconnect."""
+        self.body.watch_in_loop()
+
+    def disconnected_in_loop(self) -> None:
+        """Take note that the server said http.disconnect."""
+        if not self._is_complete:
+            self.give_up_in_loop()
+
+    def give_up_in_loop(self) -> None:
+        """End this request as soon as the application lets us: its client is gone, or its call was cancelled."""
+        if self.gone:
+            return
+        self.gone = True
+        self.body.give_up_in_loop()
+        if self._tasks is not None:
+            self._tasks.cancel_in_loop()
+        self._wake_worker()
+        if not self._submitted:
+            self._done = True
+        elif not self._done:
+            if not self._begun and self._adapter.workers.withdraw(self.run_in_worker):
+                self._done = True
+            else:
+                self._adapter.abandoned_in_loop(self, self._home)
+                if self._is_done():  # the worker finished in between and had nothing to take back
+                    self._adapter.came_back(self)
+        self._wake_in_loop()
+
+    def abort_in_loop(self) -> None:
+        """End this request because the adapter was closed."""
+        self._error = AdapterClosed(f"the adapter was closed while {request_line(self._scope)} was running")
+        self.give_up_in_loop()
+
+    def abandon(self) -> None:
+        """Free the worker of a request whose loop was closed; from any thread."""
+        self.gone = self.body.gone = True
+        if self._tasks is not None:
+            self._tasks.close()
+        self._wake_worker()
+
+    def _wake_worker(self) -> None:
+        self._blocked = False
+        baton = self.body.baton
+        if baton is not None:
+            baton.wake()
+
+    def _is_done(self) -> bool:
+        return self._done
+
+    def describe(self) -> str:
+        """Return what a log calls this request by."""
+        return request_line(self._scope)
+
+    # ---- the worker's side -------------------------------------------------------------------------------------------
+
+    def run_in_worker(self) -> None:
+        """Run the application from its call to its ``close()``: the job of one worker thread."""
+        self._begun = True
+        if not self.gone:
+            context = self._context
+            try:
+                context.run(self._serve_in_worker, context)
+            except BaseException as error:
+                self._failed_in_worker(error)
+        # Only this thread takes _close_iterable back, in a later job.
+        if self._close_iterable is None:
+            self._finish_in_worker()
+
+    def _serve_in_worker(self, context: contextvars.Context) -> None:
+        if len(context):
+            take_over_context(context)
+        loop = self._loop
+        tasks = self._tasks = RequestTasks() if loop.asyncio_loop is not None else None
+        if tasks is not None and self.gone:
+            tasks.give_up()  # the loop may have looked for the tasks just before they were there
+        before = mark_worker(loop.asyncio_loop, loop.pid, tasks)
+        try:
+            self._run_application_in_worker()
+        finally:
+            unmark_worker(before)
+
+    def _run_application_in_worker(self) -> None:
+        response = self._response
+        # Any: what it returns may be anything, and is looked at below.
+        iterable: Any = self._adapter.app(self._environ(), self._start_response)
+        try:
+            if type(iterable) is list or type(iterable) is tuple:
+                self._put_whole_in_worker(iterable)
+                return
+            if isinstance(iterable, FileWrapper) and self._put_file_in_worker(iterable):
+                return
+            if iterable is None:
+                raise ApplicationError("the application returned None, not an iterable of bytes")
+            for chunk in iterable:
+                if self._put_chunk_in_worker(chunk):
+                    break
+            if not self.gone:
+                self._end_in_worker()
+        except ApplicationError as error:
+            error.add_note(f"bridge: while answering {request_line(self._scope)}")
+            raise
+        finally:
+            if self._close_iterable is None:
+                response.finish_writing()
+                close = getattr(iterable, "close", None)
+                if close is not None:
+                    close()
+
+    def _environ(self) -> Environ:
+        adapter = self._adapter
+        scope = self._scope
+        environ = environ_from_scope(scope, self._headers, mount=adapter.mount, underscores=adapter.underscore_headers)
+        environ["wsgi.input"] = Input(self.body.take_in_worker)
+        environ["wsgi.errors"] = sys.stderr if sys.stderr is not None else io.StringIO()
+        environ["wsgi.file_wrapper"] = FileWrapper
+        environ["bridge.disconnected"] = self.is_gone
+        if isinstance(scope, MutableMapping):
+            environ["asgi.scope"] = EnvironView(scope, "asgi.scope")
+        state = scope.get("state")
+        if state is not None:
+            environ["asgi.state"] = EnvironView(state, "asgi.state")
+        extensions = scope.get("extensions")
+        if extensions and "http.response.early_hint" in extensions:
+            environ["wsgi.early_hints"] = self._early_hints
+        return environ
+
+    def is_gone(self) -> bool:
+        """Tell whether the client has gone away, as far as the server has said: ``environ["bridge.disconnected"]``."""
+        return self.gone or self.body.gone
+
+    def _start_response(
+        self, status: str, response_headers: NativeHeaders, exc_info: OptExcInfo | None = None, /
+    ) -> Callable[[bytes], None]:
+        try:
+            self._response.start_response(status, response_headers, exc_info)
+        finally:
+            exc_info = None  # PEP 3333: it would be a cycle through the traceback's frames
+        return self._write
+
+    def _write(self, chunk: bytes, /) -> None:
+        """Send a chunk: the callable that ``start_response`` returns (PEP 3333, "The write() Callable")."""
+        response = self._response
+        if self.gone:
+            raise ClientDisconnected(f"the client went away before {request_line(self._scope)} was answered whole")
+        remaining = response.remaining
+        sendable = response.chunk(chunk)
+        if sendable:
+            self._put_in_worker(sendable)
+        if remaining is not None and len(chunk) > remaining and not response.bodiless:
+            raise ApplicationError(
+                f"the application wrote more than the {response.declared} bytes that it declared (Content-Length)"
+            )
+
+    def _early_hints(self, headers: Iterable[tuple[str, str]], /) -> None:
+        """Send ``103 Early Hints`` with the Link fields among headers; nothing once the response has started."""
+        links = early_hint_links(headers)
+        if links and not self._start_put and not self.gone:
+            if self._hints is None:
+                self._hints = deque()
+            self._hints.append(links)
+            self._wake_loop()
+
+    def _put_whole_in_worker(self, chunks: list[bytes] | tuple[bytes, ...]) -> None:
+        """Hand on a body that is there as a whole: one message, unless it is longer than the limit."""
+        response = self._response
+        parts: list[bytes] = []
+        size = 0
+        for chunk in chunks:
+            sendable = response.chunk(chunk)
+            if sendable:
+                parts.append(sendable)
+                size += len(sendable)
+                if size >= self._limit and len(parts) < len(chunks):
+                    self._put_in_worker(b"".join(parts))
+                    if self.gone:
+                        return
+                    parts = []
+                    size = 0
+        response.end()
+        self._put_start_in_worker()
+        if parts:
+            self._chunks.append(parts[0] if len(parts) == 1 else b"".join(parts))
+        self._ended = True
+        self._wake_loop()
+
+    def _put_chunk_in_worker(self, chunk: bytes) -> bool:
+        """Hand on one chunk of the iterable. Return True if no further one is wanted."""
+        if self.gone:
+            return True
+        response = self._response
+        sendable = response.chunk(chunk)
+        if sendable:
+            self._put_in_worker(sendable)
+            return self.gone
+        # PEP 3333, "Handling the Content-Length Header": stop when enough was sent. The application is asked once more
+        # after the last declared byte, so that code behind its last yield runs as it does under other servers.
+        return bool(chunk)
+
+    def _put_in_worker(self, chunk: bytes) -> None:
+        response = self._response
+        if not self._start_put:
+            self._put_start_in_worker()
+        self._chunks.append(chunk)
+        self._put_size += len(chunk)
+        if response.remaining == 0:
+            # All that was declared is there: the response is whole for the client, whatever the application still does.
+            self._ended = True
+            self._wake_loop()
+            return
+        self._wake_loop()
+        if self._put_size - self._sent_size >= self._limit:
+            self._wait_for_room_in_worker()
+
+    def _put_start_in_worker(self) -> None:
+        if self._start_put:
+            return
+        if self.body.too_large:
+            raise self.body.too_large_error()
+        response = self._response
+        self._start = response.start_message()
+        self._start_put = True
+        if response.dropped:
+            self._adapter.dropped_headers(response.dropped)
+
+    def _end_in_worker(self) -> None:
+        response = self._response
+        response.end()
+        if not self._ended:
+            self._put_start_in_worker()
+            self._ended = True
+            self._wake_loop()
+
+    def _put_file_in_worker(self, wrapper: FileWrapper) -> bool:
+        """Leave a plain file to the loop. Return False if it has to be read here."""
+        response = self._response
+        if not response.expects_body or self._put_size:
+            return False
+        transfer = plan_transfer(wrapper, response.remaining, self._scope.get("extensions") or ())
+        if transfer is None or self.body.too_large:
+            wrapper.block_size = max(wrapper.block_size, BLOCK_SIZE // 4)
+            return False
+        if transfer.count <= self._limit // 4:
+            # So short that it is cheaper to send it as any other body than to come back for closing it.
+            wrapper.block_size = max(wrapper.block_size, transfer.count)
+            return False
+        self._put_start_in_worker()
+        worker = current_worker()
+        if worker is not None and worker.pool is self._adapter.workers:
+            worker.pool.announce(worker)
+            self._closing.append(worker)
+            self._close_iterable = wrapper.close
+            self._transfer = transfer
+            self._wake_loop()
+            if self.gone:
+                self._finish_transfer()
+            return True
+        self._transfer = transfer
+        self._wake_loop()
+        # A thread of a user's executor cannot be found again: it waits, to close the file itself.
+        baton = self.body.baton
+        if baton is None:
+            baton = self.body.baton = Baton()
+        while not self._transfer_is_over():
+            if not baton.wait(LOOK_UP_SECONDS) and self._loop.is_closed():
+                self.gone = True
+        self._transfer = None
+        return True
+
+    def _transfer_is_over(self) -> bool:
+        return self._transfer is None or self.gone
+
+    def _close_in_worker(self) -> None:
+        """Close the file that the loop has sent: a job of its own, in the thread that ran the application."""
+        context = self._context
+        close, self._close_iterable = self._close_iterable, None
+        try:
+            context.run(self._close_marked_in_worker, close)
+        except BaseException as error:
+            self._failed_in_worker(error)
+        self._finish_in_worker()
+
+    def _close_marked_in_worker(self, close: Callable[[], object] | None) -> None:
+        loop = self._loop
+        before = mark_worker(loop.asyncio_loop, loop.pid, self._tasks)
+        try:
+            if close is not None:
+                close()
+        finally:
+            unmark_worker(before)
+
+    def _failed_in_worker(self, error: BaseException) -> None:
+        """Decide what becomes of an error of the application."""
+        if self.body.too_large and not self._start_put:
+            self._start, body = refusal_messages(self._scope, 413, str(self.body.too_large_error()))
+            self._start_put = True
+            self._chunks.append(body["body"])
+            self._ended = True
+            return
+        if self.gone:
+            if not isinstance(error, (ClientDisconnected, asyncio.CancelledError, GeneratorExit)):
+                logger.warning(
+                    "bridge: the application failed on %s after the client had gone", self.describe(), exc_info=error
+                )
+            return
+        if not isinstance(error, Exception) or isinstance(error, _LOOP_BREAKERS):
+            wrapped = ApplicationExit(f"the application raised {type(error).__name__} for {self.describe()}: {error}")
+            wrapped.__cause__ = error
+            error = wrapped
+        self._error = error
+
+    def _finish_in_worker(self) -> None:
+        self._context = _NO_CONTEXT  # a value in it may lead back here
+        self._done = True
+        self._wake_loop()
+        if self.gone:
+            self.body.close()
+            self._adapter.came_back(self)
+
+    def _wake_loop(self) -> None:
+        if self._asleep:
+            self._asleep = False
+            try:
+                self._loop.put(self._wake_in_loop)
+            except RuntimeError:
+                # The loop was closed: nobody will send anything any more.
+                self.gone = self.body.gone = True
+
+    def _wait_for_room_in_worker(self) -> None:
+        baton = self.body.baton
+        if baton is None:
+            baton = self.body.baton = Baton()
+        while True:
+            self._blocked = True  # 1
+            if self.gone or self._put_size - self._sent_size < self._limit:  # 2
+                self._blocked = False
+                return
+            if not baton.wait(LOOK_UP_SECONDS) and self._loop.is_closed():  # 3
+                self.gone = True

@@ -1,0 +1,351 @@
+"""``WsgiToAsgi``: a WSGI application as an ASGI application.
+
+Here are the options and the router; one request is in ``wsgi_request``, its body in ``request_body``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from bridge._types import Receive, Scope, Send, WSGIApplication
+from bridge.errors import AdapterClosed, BadRequest, ServerError, UsageError
+from bridge.handoff.executors import ExecutorWorkers
+from bridge.handoff.loops import make_loop, running_loop_key
+from bridge.handoff.workers import WorkerPool
+from bridge.in_flight import InFlight
+from bridge.lifespan import answer_lifespan
+from bridge.refusals import refuse, refuse_websocket
+from bridge.request_body import RequestBody
+from bridge.stats import Stats
+from bridge.translation.headers import request_framing
+from bridge.translation.requests import request_line
+from bridge.wsgi_request import ReadAhead, WsgiRequest
+
+logger = logging.getLogger("bridge")
+
+# Threads that read files for servers that cannot send a file by themselves. They do nothing but read from disks.
+_FILE_THREADS = 4
+
+_adapters: weakref.WeakSet[WsgiToAsgi] = weakref.WeakSet()
+
+
+class WsgiToAsgi:
+    """A WSGI application as an ASGI application.
+
+    Like running ``app`` under a threaded WSGI server whose sockets are those of the ASGI server that calls this
+    object::
+
+        from flask import Flask
+        from bridge import WsgiToAsgi
+
+        app = Flask(__name__)
+        asgi = WsgiToAsgi(app)      # uvicorn module:asgi
+
+    It may be called from several event loops, of asyncio, uvloop and trio. ``close`` ends it for good; it may also be
+    used as a context manager, with or without ``async``.
+
+    app: the WSGI application (PEP 3333).
+    threads: how many worker threads, and so how many requests run at once. Default 40, as many as Starlette and
+        FastAPI give to their own synchronous endpoints. Threads start when they are needed and end after 30 seconds
+        without work.
+    executor: a ``concurrent.futures`` thread executor of yours to run requests in, instead of ``threads``; it is never
+        shut down here. Default None.
+    max_queued: how many requests may wait for a thread; beyond that the answer is 503. Default None: any number, since
+        servers have limits of their own (uvicorn's ``--limit-concurrency``).
+    queue_timeout: seconds that a request may wait for a thread before the answer is 503. Default None: any time.
+    max_headers: how many header fields a request may have; beyond that the answer is 431. Default 1000: far above what
+        browsers and proxies send (HTTP/2 counts each cookie), far below what servers let through.
+    max_body_size: bytes that a request body may have; beyond that the answer is 413. Default None: the application's
+        or the proxy's limit holds.
+    body: ``"auto"`` (default) receives a body of a declared length up to ``prefetch_size`` before a thread is taken,
+        so that slow clients hold no threads, and streams all others while the application reads; ``"stream"`` streams
+        every body; ``"spool"`` receives every body whole first, in memory up to ``prefetch_size`` and in a temporary
+        file beyond.
+    prefetch_size: bytes; see body. Default 65,536.
+    read_timeout: seconds that a read of ``wsgi.input`` waits for the client's next bytes before it raises
+        ``ReadTimeout``. Default None: the server's own timeouts hold.
+    write_buffer: bytes of a response that wait for a slow client before the application waits; also the size up to
+        which neighbouring chunks go as one message. Default 65,536, the high-water mark of uvicorn's and asyncio's own
+        transports.
+    mount: the path that the application is mounted at, SCRIPT_NAME, for servers and frameworks that do not tell it by
+        ``root_path``. Default None: ``root_path`` is used.
+    underscore_headers: pass on header fields with an underscore in their name. Default False: a client could otherwise
+        imitate a field that a proxy sets (``X_Real_User`` for ``X-Real-User``).
+    shutdown_grace: seconds that the server's shutdown waits for requests that are under way. Default 10.
+    stuck_after: seconds after which a warning is logged for an application that still runs in its own code although
+        its client has gone. Default 30.
+
+    Raises UsageError for an option that has no meaning.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        threads: int = 40,
+        executor: Executor | None = None,
+        max_queued: int | None = None,
+        queue_timeout: float | None = None,
+        max_headers: int = 1000,
+        max_body_size: int | None = None,
+        body: Literal["auto", "stream", "spool"] = "auto",
+        prefetch_size: int = 65_536,
+        read_timeout: float | None = None,
+        write_buffer: int = 65_536,
+        mount: str | None = None,
+        underscore_headers: bool = False,
+        shutdown_grace: float = 10.0,
+        stuck_after: float = 30.0,
+    ) -> None:
+        if not callable(app):
+            raise UsageError(f"app must be a WSGI application, a callable; {type(app).__name__} is none")
+        if body not in ("auto", "stream", "spool"):
+            raise UsageError(f'body must be "auto", "stream" or "spool", not {body!r}')
+        for name, value in (("write_buffer", write_buffer), ("max_headers", max_headers)):
+            if value < 1:
+                raise UsageError(f"{name} must be at least 1, not {value}")
+        self.app = app
+        self.queue_timeout = queue_timeout
+        self.mount = mount
+        self.underscore_headers = underscore_headers
+        self._max_headers = max_headers
+        self._max_body_size = max_body_size
+        self._body = body
+        self._prefetch_size = prefetch_size
+        self._read_timeout = read_timeout
+        self._write_buffer = write_buffer
+        self._shutdown_grace = shutdown_grace
+        self._stuck_after = stuck_after
+        self.workers: WorkerPool | ExecutorWorkers = (
+            WorkerPool(threads, max_queued=max_queued)
+            if executor is None
+            else ExecutorWorkers(executor, max_queued=max_queued)
+        )
+        self.files = WorkerPool(_FILE_THREADS, name="bridge-files")
+        self._closed = False
+        self._dropped_headers: set[str] = set()
+        self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
+        self._forget()
+        _adapters.add(self)
+
+    def _forget(self) -> None:
+        self._homes: dict[object, InFlight] = {}
+        self._abandoned: dict[WsgiRequest, float] = {}  # with the time, by the monotonic clock
+
+    # ---- the application ---------------------------------------------------------------------------------------------
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one scope, as an ASGI application.
+
+        Raises what the WSGI application raised, or an ApplicationError if it broke PEP 3333; AdapterClosed after
+        ``close``; ServerError for a scope that ASGI does not know.
+        """
+        kind = scope["type"]
+        if self._closed:
+            raise AdapterClosed(f"this adapter was closed before {kind} {scope.get('path', '')!r}; make a new one")
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "lifespan":
+            home = self._home()
+            await answer_lifespan(receive, send, lambda: self._shut_down(home))
+        elif kind == "websocket":
+            await receive()  # websocket.connect
+            await refuse_websocket(send, scope)
+        else:
+            raise ServerError(f"the server called with a scope of type {kind!r}; WsgiToAsgi serves http and lifespan")
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        home = self._home()
+        headers: Any = scope.get("headers")
+        if type(headers) is not list:
+            # It may be an iterator, which gives its items once, and it is asked for three times.
+            headers = list(headers or ())
+            scope = {**scope, "headers": headers}
+        try:
+            declared, expects_continue = self._look_at(scope, headers)
+        except BadRequest as error:
+            await refuse(send, scope, error.status, str(error))
+            home.completed += 1
+            return
+        body = RequestBody(
+            receive,
+            home.loop,
+            scope,
+            max_size=self._max_body_size,
+            read_timeout=self._read_timeout,
+            expects_continue=expects_continue,
+        )
+        read_ahead: ReadAhead | None = None
+        if self._body == "auto":
+            if declared and declared <= self._prefetch_size and not expects_continue:
+                read_ahead = RequestBody.prefetch_in_loop
+        elif self._body == "spool":
+            read_ahead = self._spool_in_loop
+        await WsgiRequest(self, home, scope, headers, send, body, self._write_buffer).respond_in_loop(read_ahead)
+
+    def _look_at(self, scope: Scope, headers: list[Iterable[bytes]]) -> tuple[int | None, bool]:
+        """Return the declared body length and whether 100-continue is expected.
+
+        Raises BadRequest for what must not reach the application, ServerError for headers that are none.
+        """
+        if len(headers) > self._max_headers:
+            raise BadRequest(f"the request has more than {self._max_headers} header fields", 431)
+        try:
+            declared, expects_continue = request_framing(headers)
+        except BadRequest:
+            raise
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ServerError(f"the server gave headers that are no pairs of bytes: {request_line(scope)}") from error
+        if self._max_body_size is not None and declared is not None and declared > self._max_body_size:
+            raise BadRequest(f"the body may have {self._max_body_size} bytes at most", 413)
+        return declared, expects_continue
+
+    async def _spool_in_loop(self, body: RequestBody) -> None:
+        await body.spool_in_loop(self._prefetch_size)
+
+    def _home(self) -> InFlight:
+        """Return this adapter's requests on the running loop."""
+        key, trio = running_loop_key()
+        home = self._homes.get(key)
+        if home is None:
+            self._drop_closed_loops()
+            home = self._homes[key] = InFlight(make_loop(key, trio))
+        return home
+
+    # ---- what requests tell ------------------------------------------------------------------------------------------
+
+    def dropped_headers(self, names: list[str]) -> None:
+        """Log, once for each name, that a hop-by-hop header was not passed on."""
+        for name in names:
+            if name.lower() not in self._dropped_headers:
+                self._dropped_headers.add(name.lower())
+                logger.warning(
+                    "bridge: the application set %s, a hop-by-hop header that only the server may set (PEP 3333); "
+                    "it is dropped, now and in future",
+                    name,
+                )
+
+    def abandoned_in_loop(self, request: WsgiRequest, home: InFlight) -> None:
+        """Take note of a request that is over for the server while the application still runs."""
+        self._abandoned[request] = time.monotonic()
+        if not home.looks_for_stuck:
+            home.looks_for_stuck = True
+            home.loop.call_later(self._stuck_after, lambda: self._report_stuck(home))
+
+    def came_back(self, request: WsgiRequest) -> None:
+        """Take note, in any thread, that such an application has returned."""
+        self._abandoned.pop(request, None)
+
+    def _report_stuck(self, home: InFlight) -> None:
+        """Warn of each application that has run too long for nobody, once; look again if some have not yet."""
+        now = time.monotonic()
+        next_look = None
+        for request, since in list(self._abandoned.items()):
+            if request.was_reported:
+                continue
+            left = since + self._stuck_after - now
+            if left > 0:
+                next_look = left if next_look is None else min(left, next_look)
+                continue
+            request.was_reported = True
+            logger.warning(
+                "bridge: the application still runs for %s, %.0f seconds after its client went away; "
+                "its thread is free when it returns",
+                request.describe(),
+                now - since,
+            )
+        home.looks_for_stuck = next_look is not None
+        if next_look is not None:
+            home.loop.call_later(next_look, lambda: self._report_stuck(home))
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    async def _shut_down(self, home: InFlight) -> None:
+        """End one loop's part; the threads end with the last loop, and start again if a request comes after all."""
+        await home.drain(self._shutdown_grace)
+        for key, other in list(self._homes.items()):
+            if other is home:
+                self._drop(key)
+        if not self._homes:
+            self._retire_threads()
+
+    def _drop(self, key: object) -> None:
+        home = self._homes.pop(key, None)
+        if home is not None:
+            self._ended[0] += home.completed
+            self._ended[1] += home.failed
+            self._ended[2] += home.disconnected
+
+    def _drop_closed_loops(self) -> None:
+        for key, home in list(self._homes.items()):
+            if home.loop.is_closed():
+                self._drop(key)
+                home.abandon()
+
+    def _retire_threads(self) -> None:
+        self.workers.retire()
+        self.files.retire()
+
+    def close(self) -> None:
+        """End this adapter: requests under way end with AdapterClosed, threads end, further calls raise AdapterClosed.
+
+        May be called from any thread, and more than once. It waits for nothing: ``async with`` lets requests end first.
+        """
+        self._closed = True
+        for home in list(self._homes.values()):
+            try:
+                home.loop.put(home.abort)
+            except RuntimeError:
+                home.abandon()
+        self._retire_threads()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        home = self._homes.get(running_loop_key()[0])
+        if home is not None:
+            await home.drain(self._shutdown_grace)
+        self.close()
+
+    def stats(self) -> Stats:
+        """Return what this adapter is doing and has done, in this process; from any thread."""
+        homes = list(self._homes.values())
+        threads, busy, queued = self.workers.counts()
+        return Stats(
+            threads=threads,
+            busy=busy,
+            stuck=len(self._abandoned),
+            queued=queued,
+            in_flight=sum(len(home) for home in homes),
+            completed=self._ended[0] + sum(home.completed for home in homes),
+            failed=self._ended[1] + sum(home.failed for home in homes),
+            disconnected=self._ended[2] + sum(home.disconnected for home in homes),
+        )
+
+
+def _forget_in_child() -> None:
+    # The requests under way are the parent's, and so are its loops: the child serves none of them.
+    for adapter in list(_adapters):
+        adapter._forget()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
