@@ -25,9 +25,9 @@ NativeHeaders = list[tuple[str, str]]
 __all__ = [
     "ASGIApplication",
     "Environ",
-    "OptExcInfo",
     "Message",
     "NativeHeaders",
+    "OptExcInfo",
     "RawHeaders",
     "Receive",
     "Scope",

@@ -45,6 +45,7 @@ class RequestBody:
     """
 
     __slots__ = (
+        "_ahead_slot",
         "_error",
         "_expects_continue",
         "_holding",
@@ -92,6 +93,7 @@ class RequestBody:
         self._holding = False
         self._pump_task: Cancellable | None = None
         self._resume_slot: Slot | None = None
+        self._ahead_slot: Slot | None = None
         self._stop_slot: Slot | None = None
         self._spool: IO[bytes] | None = None
         self.baton: Baton | None = None
@@ -100,24 +102,50 @@ class RequestBody:
 
     # ---- in the loop -------------------------------------------------------------------------------------------------
 
-    async def prefetch_in_loop(self) -> None:
+    async def prefetch_in_loop(self, in_memory: int) -> None:
         """Receive the whole body, which is known to be small, or as much of it as comes."""
+        if self._read_timeout is not None:
+            await self.spool_in_loop(in_memory)
+            return
         while not self._is_complete and self._take_message_in_loop(await self._receive()):
             pass
 
     async def spool_in_loop(self, in_memory: int) -> None:
         """Receive the whole body into a temporary file that stays in memory up to in_memory bytes.
 
+        With read_timeout, a client that sends nothing for so long ends this: the reader comes to the end of what is
+        there, and then waits as it does for a body that was not spooled.
+
         Raises Overloaded if the disk is full.
         """
         spool = self._spool = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  closed by ``close``
-        while not self._is_complete and self._take_message_in_loop(await self._receive()):
+        while not self._is_complete and await self._more_came_in_loop():
             try:
                 while self._inbox:
                     spool.write(self._inbox.popleft())
             except OSError as error:
                 raise Overloaded(f"the body of {request_line(self._scope)} could not be spooled: {error}") from error
+            self._resume_in_loop()
         spool.seek(0)
+
+    async def _more_came_in_loop(self) -> bool:
+        """Wait for one message of the body, at most read_timeout seconds. Return False if none came."""
+        if self._read_timeout is None:
+            return self._take_message_in_loop(await self._receive())
+        # A receive() that may be given up must not be awaited here: the message of a cancelled one could be lost.
+        self._start_pump_in_loop()
+        if not self._inbox and not self._is_over():
+            slot = self._ahead_slot = self._loop.slot()
+            timer = self._loop.call_later(self._read_timeout, lambda: None if slot.done() else slot.set_result(None))
+            try:
+                await slot
+            finally:
+                timer.cancel()
+                self._ahead_slot = None
+        return bool(self._inbox) or self._is_complete
+
+    def _is_over(self) -> bool:
+        return self._is_complete or self._error is not None or self.gone
 
     def watch_in_loop(self) -> None:
         """Begin to listen for a disconnect."""
@@ -153,7 +181,7 @@ class RequestBody:
                         await self._resume_slot
                     self._holding = False
                     self._resume_slot = None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  handed to the reader
             self._failed_in_loop(error)
 
     def _pump_ended_in_loop(self) -> None:
@@ -179,8 +207,7 @@ class RequestBody:
             if not message.get("more_body", False):
                 # Last: whoever sees that the body is complete sees all of it.
                 self._is_complete = True
-            if self.baton is not None:
-                self.baton.wake()
+            self._tell_reader_in_loop()
             return True
         if kind == "http.disconnect":
             self._disconnected_in_loop()
@@ -204,8 +231,13 @@ class RequestBody:
 
     def _fail_in_loop(self, error: Exception) -> None:
         self._error = error
+        self._tell_reader_in_loop()
+
+    def _tell_reader_in_loop(self) -> None:
         if self.baton is not None:
             self.baton.wake()
+        if self._ahead_slot is not None and not self._ahead_slot.done():
+            self._ahead_slot.set_result(None)
 
     def too_large_error(self) -> BodyTooLarge:
         return BodyTooLarge(
@@ -215,8 +247,7 @@ class RequestBody:
     def give_up_in_loop(self) -> None:
         """Let a reader that waits, and all later ones, fail: nobody sends any more of the body."""
         self.gone = True
-        if self.baton is not None:
-            self.baton.wake()
+        self._tell_reader_in_loop()
 
     def stop_in_loop(self) -> None:
         """Receive no more: the request is over."""
@@ -254,12 +285,14 @@ class RequestBody:
         Raises ClientDisconnected, ReadTimeout, BodyTooLarge, or what ``receive()`` raised.
         """
         if self._spool is not None and not self.too_large:
-            return self._spool.read(_SPOOL_BLOCK)
+            piece = self._spool.read(_SPOOL_BLOCK)
+            if piece:
+                return piece
         deadline: float | None = None
         while True:
             # In this order: the loop puts a piece into the inbox first and says second that it was the last one, so
             # whoever looks the other way round could see an empty inbox, then "complete", and lose the piece between.
-            is_over = self._is_complete or self._error is not None or self.gone
+            is_over = self._is_over()
             if self._inbox:
                 piece = self._inbox.popleft()
                 if self._holding:

@@ -59,7 +59,7 @@ _NO_CONTEXT = contextvars.Context()
 _LOOP_BREAKERS = (StopIteration, StopAsyncIteration, asyncio.CancelledError)
 
 
-ReadAhead = Callable[[RequestBody], Awaitable[None]]
+ReadAhead = Callable[[RequestBody, int], Awaitable[None]]
 
 
 class WsgiRequest:
@@ -165,7 +165,7 @@ class WsgiRequest:
         try:
             if read_ahead is not None:
                 home.enter_watched(self)
-                await read_ahead(self.body)
+                await read_ahead(self.body, self._adapter.prefetch_size)
                 home.leave(self)
             if not self.gone:
                 home.enter(self)
@@ -372,7 +372,7 @@ class WsgiRequest:
         def read_in_worker() -> None:
             try:
                 outcome.append(transfer.read())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  raised to the server by the loop
                 self._error = error
             try:
                 self._loop.put(finish_in_loop)
@@ -471,7 +471,7 @@ class WsgiRequest:
             context = self._context
             try:
                 context.run(self._serve_in_worker, context)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  raised to the server by the loop
                 self._failed_in_worker(error)
         # Only this thread takes _close_iterable back, in a later job.
         if self._close_iterable is None:
@@ -686,7 +686,7 @@ class WsgiRequest:
         close, self._close_iterable = self._close_iterable, None
         try:
             context.run(self._close_marked_in_worker, close)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  raised to the server by the loop
             self._failed_in_worker(error)
         self._finish_in_worker()
 

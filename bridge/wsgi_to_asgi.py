@@ -118,7 +118,7 @@ class WsgiToAsgi:
         self._max_headers = max_headers
         self._max_body_size = max_body_size
         self._body = body
-        self._prefetch_size = prefetch_size
+        self.prefetch_size = prefetch_size
         self._read_timeout = read_timeout
         self._write_buffer = write_buffer
         self._shutdown_grace = shutdown_grace
@@ -184,10 +184,10 @@ class WsgiToAsgi:
         )
         read_ahead: ReadAhead | None = None
         if self._body == "auto":
-            if declared and declared <= self._prefetch_size and not expects_continue:
+            if declared and declared <= self.prefetch_size and not expects_continue:
                 read_ahead = RequestBody.prefetch_in_loop
         elif self._body == "spool":
-            read_ahead = self._spool_in_loop
+            read_ahead = RequestBody.spool_in_loop
         await WsgiRequest(self, home, scope, headers, send, body, self._write_buffer).respond_in_loop(read_ahead)
 
     def _look_at(self, scope: Scope, headers: list[Iterable[bytes]]) -> tuple[int | None, bool]:
@@ -206,9 +206,6 @@ class WsgiToAsgi:
         if self._max_body_size is not None and declared is not None and declared > self._max_body_size:
             raise BadRequest(f"the body may have {self._max_body_size} bytes at most", 413)
         return declared, expects_continue
-
-    async def _spool_in_loop(self, body: RequestBody) -> None:
-        await body.spool_in_loop(self._prefetch_size)
 
     def _home(self) -> InFlight:
         """Return this adapter's requests on the running loop."""

@@ -22,44 +22,64 @@ logger = logging.getLogger("bridge")
 
 
 class Slot(Protocol):
-    """A wait of one coroutine, ended once, in the loop: ``await slot``, and ``slot.set_result(None)`` if not
-    ``done()``.
+    """A wait of one coroutine, ended once, in the loop.
+
+    ``await slot`` waits; ``slot.set_result(None)``, unless it is ``done()``, ends that.
     """
 
     def __await__(self) -> Generator[Any, Any, None]: ...
-    def done(self) -> bool: ...
-    def set_result(self, result: None, /) -> None: ...
+
+    def done(self) -> bool:
+        """Tell whether the wait was ended."""
+        ...
+
+    def set_result(self, result: None, /) -> None:
+        """End the wait."""
 
 
 class Cancellable(Protocol):
     """Something that goes on by itself and can be told to stop, in the loop."""
 
-    def cancel(self) -> object: ...
+    def cancel(self) -> object:
+        """Stop it, unless it is over."""
 
 
 class Loop(Protocol):
-    """One running event loop. ``spawn`` calls ``ended`` in the loop once what it runs has ended, however that
-    happens.
-    """
+    """One running event loop."""
 
     asyncio_loop: asyncio.AbstractEventLoop | None  # None under trio
     pid: int
 
     @property
-    def put(self) -> Callable[[Callable[[], None]], None]: ...  # from any thread; RuntimeError once the loop is closed
+    def put(self) -> Callable[[Callable[[], None]], None]:
+        """Run a call in the loop soon, from any thread; raises RuntimeError once the loop is closed."""
+        ...
+
     @property
-    def slot(self) -> Callable[[], Slot]: ...
-    def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable: ...
-    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable: ...
-    def is_closed(self) -> bool: ...
+    def slot(self) -> Callable[[], Slot]:
+        """Make a slot."""
+        ...
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
+        """Run a call in the loop after some seconds."""
+        ...
+
+    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
+        """Run a coroutine beside the current one; call ended once it has ended, however that happens."""
+        ...
+
+    def is_closed(self) -> bool:
+        """Tell whether the loop will never run anything again; from any thread."""
+        ...
 
 
 class AsyncioLoop:
     """An asyncio or uvloop loop."""
 
-    __slots__ = ("_tasks", "asyncio_loop", "pid", "put", "slot")
+    __slots__ = ("_loop", "_tasks", "asyncio_loop", "pid", "put", "slot")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self.asyncio_loop: asyncio.AbstractEventLoop | None = loop
         self.pid = os.getpid()
         self.put = Wakeups(loop.call_soon_threadsafe).put
@@ -67,12 +87,12 @@ class AsyncioLoop:
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
-        assert self.asyncio_loop is not None
-        return self.asyncio_loop.call_later(seconds, call)
+        """Run a call in the loop after some seconds."""
+        return self._loop.call_later(seconds, call)
 
     def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
-        assert self.asyncio_loop is not None
-        task = self.asyncio_loop.create_task(run())
+        """Run a coroutine beside the current one; call ended once it has ended, however that happens."""
+        task = self._loop.create_task(run())
         self._tasks.add(task)
 
         # Not in a finally of the coroutine: a task that is cancelled before its first step never enters it.
@@ -84,8 +104,8 @@ class AsyncioLoop:
         return task
 
     def is_closed(self) -> bool:
-        assert self.asyncio_loop is not None
-        return self.asyncio_loop.is_closed()
+        """Tell whether the loop was closed."""
+        return self._loop.is_closed()
 
 
 class _TrioSlot:
@@ -160,9 +180,12 @@ class TrioLoop:
             raise
 
     def slot(self) -> Slot:
+        """Make a slot."""
         return _TrioSlot(self._trio)
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
+        """Run a call in the loop after some seconds."""
+
         async def wait_and_call() -> None:
             await self._trio.sleep(seconds)
             call()
@@ -170,11 +193,13 @@ class TrioLoop:
         return self.spawn(wait_and_call, _nothing)
 
     def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
+        """Run a coroutine beside the current one; call ended once it has ended, however that happens."""
         task = _TrioTask(self._trio, run, ended)
         self._trio.lowlevel.spawn_system_task(task)
         return task
 
     def is_closed(self) -> bool:
+        """Tell whether the run has finished."""
         if not self._closed:
             try:
                 self._token.run_sync_soon(int)

@@ -6,8 +6,8 @@ the loop needs when it is closed.
 
 Theory. Every hand-over of the interpreter's lock between threads costs more than a small request, so waking a thread
 for each job would be the pool's main cost. Jobs go into one queue, and at most one thread is *on its way* to it at a
-time: it takes a job and, if more are waiting, sends the next thread on its way before it begins. While jobs are short, one or
-two threads empty the queue and the others stay asleep; when a job blocks, the next thread is already coming.
+time: it takes a job and, if more are waiting, sends the next thread on its way before it begins. While jobs are short,
+one or two threads empty the queue and the others stay asleep; when a job blocks, the next thread is already coming.
 """
 
 from __future__ import annotations
@@ -180,7 +180,9 @@ class WorkerPool:
             if self._count == 0 and job is not None:
                 self._queue.remove(job)
                 raise Overloaded(f"no worker thread could be started ({error})") from error
-            logger.error("bridge: no worker thread could be started (%s); %d go on", error, self._count)
+            logger.error(  # noqa: TRY400  the traceback would say nothing more
+                "bridge: no worker thread could be started (%s); %d go on", error, self._count
+            )
 
     def withdraw(self, job: Job) -> bool:
         """Take a job out of the queue. Return False if it is not there: then a thread has taken it."""

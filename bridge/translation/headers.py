@@ -188,8 +188,9 @@ def _field_name(key: str) -> bytes:
 
 
 def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list[str], int | None]:
-    """Check a WSGI header list; return it for ASGI, the hop-by-hop names left out of it, and the declared length in
-    bytes.
+    """Check a WSGI header list and translate it.
+
+    Returns the headers for ASGI, the hop-by-hop names that were left out, and the declared length in bytes.
 
     Raises ApplicationError for whatever PEP 3333 ("The start_response() Callable") does not allow: another type than a
     list of tuples of two str, a name that is no token, control characters, characters beyond latin-1, a Content-Length
@@ -214,11 +215,11 @@ def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list
         raw_name = names.get(name)
         if raw_name is None:
             raw_name = _response_name(name)
-        if not (value.isascii() and value.isprintable()):
-            if not is_field_text(value):
-                raise ApplicationError(
-                    f"the application gave a response header with a control or non-latin-1 character: {name}: {value!r}"
-                )
+        # The ordinary case without a call.
+        if not (value.isascii() and value.isprintable()) and not is_field_text(value):
+            raise ApplicationError(
+                f"the application gave a response header with a control or non-latin-1 character: {name}: {value!r}"
+            )
         if not raw_name:
             dropped.append(name)
             continue
@@ -251,8 +252,9 @@ def _response_name(name: str) -> bytes:
 
 
 def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str], int | None]:
-    """Check an ASGI header iterable; return it for WSGI, the hop-by-hop names left out of it, and the declared length
-    in bytes.
+    """Check an ASGI header iterable and translate it.
+
+    Returns the headers for WSGI, the hop-by-hop names that were left out, and the declared length in bytes.
 
     Raises ApplicationError for names or values that are no bytes, a name that is no token or a pseudo header, a value
     with control characters, and a Content-Length that is no number or that is given twice with different values.

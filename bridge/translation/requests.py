@@ -72,7 +72,7 @@ def environ_from_scope(
         environ["REQUEST_URI"] = target
         environ["RAW_URI"] = target
         environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(version) or f"HTTP/{version}"
-        if scheme == "https" or scheme == "wss":
+        if scheme in ("https", "wss"):
             environ["HTTPS"] = "on"
             environ["wsgi.url_scheme"] = "https"
         else:
@@ -118,7 +118,9 @@ def _add_server(environ: Environ, server: Iterable[Any] | None) -> None:
         environ["SERVER_PORT"] = str(port)
         return
     host = environ.get("HTTP_HOST", "")
-    host, colon, host_port = host.rpartition(":") if host[-1:] != "]" and ":" in host else (host, "", "")
+    host_port = ""
+    if ":" in host and host[-1] != "]":
+        host, _, host_port = host.rpartition(":")
     environ["SERVER_NAME"] = host or "localhost"
     environ["SERVER_PORT"] = host_port if host_port.isdigit() else _DEFAULT_PORTS.get(environ["wsgi.url_scheme"], "80")
 

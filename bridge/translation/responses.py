@@ -66,7 +66,7 @@ class WsgiResponse:
         self.dropped: list[str] = []  # hop-by-hop names that the application gave
 
     def start_response(self, status: str, response_headers: NativeHeaders, exc_info: OptExcInfo | None = None) -> None:
-        """Take a status and headers (PEP 3333, "The start_response() Callable").
+        """Take the status and headers as PEP 3333 has it under "The start_response() Callable".
 
         Raises ApplicationError for values that may not be sent and for a second call without exc_info. Raises
         exc_info's own exception if the start was already sent.
@@ -92,8 +92,7 @@ class WsgiResponse:
         self.state = following
 
     def chunk(self, chunk: bytes) -> bytes:
-        """Take one chunk of the body and return what may be sent of it, which is nothing for a response without
-        content.
+        """Take one chunk of the body and return what may be sent of it: nothing for a response without content.
 
         An empty chunk changes nothing (PEP 3333: the start goes with the first *non-empty* one).
 
