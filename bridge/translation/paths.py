@@ -20,25 +20,40 @@ _TARGET_SAFE = "/!$&'()*+,;=:@"
 _ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*").match
 
 
-def environ_paths(path: str, root_path: str, raw_path: bytes | None) -> tuple[str, str]:
+def environ_paths(
+    path: str, root_path: str, raw_path: bytes | None, app_root_path: str | None = None
+) -> tuple[str, str]:
     """Return (SCRIPT_NAME, PATH_INFO) for an ASGI path.
 
     root_path may end in a slash, lack its first one, and may or may not be contained in path.
+
+    app_root_path: the part of root_path that stood there before a framework added its mounts to it, where the framework
+        tells (Starlette does). Behind a proxy that takes that part off, path begins with the mounts alone.
     """
-    root_path = root_path.rstrip("/")
-    if path.isascii():
-        # The text of an ASCII path is its bytes: raw_path could add nothing.
-        whole = path
-    else:
-        whole = _path_bytes(path, root_path, raw_path).decode("latin-1")
+    # The text of an ASCII path is its bytes: raw_path could add nothing.
+    whole = path if path.isascii() else _path_bytes(path, root_path.rstrip("/"), raw_path).decode("latin-1")
     if whole[:1] != "/" and whole:
         whole = _rooted(whole)
-    if not root_path:
+    if not root_path or root_path == "/":
         return "", whole
-    if root_path[0] != "/":
+    mounts = ""
+    if app_root_path and root_path.startswith(app_root_path):
+        mounts = _script_name(root_path[len(app_root_path) :])
+        script_name = _script_name(app_root_path) + mounts
+    else:
+        script_name = _script_name(root_path)
+    path_info = cut_prefix(whole, script_name)
+    if mounts and path_info is whole:
+        path_info = cut_prefix(whole, mounts)
+    return script_name, path_info
+
+
+def _script_name(root_path: str) -> str:
+    """Return a root path as PEP 3333 has SCRIPT_NAME: bytes in a latin-1 coat, with a slash before and none behind."""
+    root_path = root_path.rstrip("/")
+    if root_path and root_path[0] != "/":
         root_path = "/" + root_path
-    script_name = root_path if root_path.isascii() else _encode(root_path).decode("latin-1")
-    return script_name, cut_prefix(whole, script_name)
+    return root_path if root_path.isascii() else _encode(root_path).decode("latin-1")
 
 
 def cut_prefix(path: str, prefix: str) -> str:

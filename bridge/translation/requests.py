@@ -61,8 +61,12 @@ def environ_from_scope(
         version = scope.get("http_version") or "1.1"
         query = (scope.get("query_string") or b"").decode("latin-1")
         raw_path = scope.get("raw_path")
-        root_path = scope.get("root_path") or "" if mount is None else mount
-        script_name, path_info = environ_paths(scope["path"], root_path, raw_path)
+        if mount is None:
+            script_name, path_info = environ_paths(
+                scope["path"], scope.get("root_path") or "", raw_path, scope.get("app_root_path")
+            )
+        else:
+            script_name, path_info = environ_paths(scope["path"], mount, raw_path)
         target = request_target(script_name, path_info, raw_path, query)
         environ = _CONSTANT.copy()
         environ["REQUEST_METHOD"] = scope["method"]

@@ -66,7 +66,7 @@ class WsgiResponse:
         self.dropped: list[str] = []  # hop-by-hop names that the application gave
 
     def start_response(self, status: str, response_headers: NativeHeaders, exc_info: OptExcInfo | None = None) -> None:
-        """Take the status and headers as PEP 3333 has it under "The start_response() Callable".
+        """Take the status and the headers of the response.
 
         Raises ApplicationError for values that may not be sent and for a second call without exc_info. Raises
         exc_info's own exception if the start was already sent.
