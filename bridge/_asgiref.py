@@ -39,6 +39,10 @@ class RequestTasks(list["asyncio.Task[Any]"]):
             self._given_up = False
             task.cancel()
 
+    def forgive(self) -> None:
+        """Let what begins from now on run: it is the application's clean-up."""
+        self._given_up = False
+
     def give_up(self) -> None:
         """Cancel what begins next."""
         self._given_up = True

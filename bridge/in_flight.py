@@ -54,7 +54,8 @@ class InFlight:
         return len(self._young) + len(self._watched)
 
     def enter(self, request: Request) -> None:
-        """Take in a request that a watch may be set on."""
+        """Take in a request that a watch may be set on; it may have been taken in as one that listens for itself."""
+        self._watched.discard(request)
         request.generation = self._generation
         self._young[request] = None
         if not self._ticking:

@@ -40,13 +40,13 @@ class Input:
         self._check_open()
         if size is None or size < 0:
             parts = [self._rest()]
-            while self._next_piece():
+            while self._next_piece(parts):
                 parts.append(self._rest())
             return b"".join(parts)
         if size <= len(self._piece) - self._position:
             return self._cut(size)
         parts = []
-        while size > 0 and (self._position < len(self._piece) or self._next_piece()):
+        while size > 0 and (self._position < len(self._piece) or self._next_piece(parts)):
             part = self._cut(size)
             size -= len(part)
             parts.append(part)
@@ -55,7 +55,7 @@ class Input:
     def read1(self, size: int | None = -1, /) -> bytes:
         """Return what is there, at most size bytes; wait for one piece if nothing is there. ``b""`` is the end."""
         self._check_open()
-        if size == 0 or (self._position >= len(self._piece) and not self._next_piece()):
+        if size == 0 or (self._position >= len(self._piece) and not self._next_piece([])):
             return b""
         return self._rest() if size is None or size < 0 else self._cut(size)
 
@@ -73,8 +73,8 @@ class Input:
         """Return the next line with its line feed, at most size bytes of it (size may be None: no limit)."""
         self._check_open()
         limit = -1 if size is None or size < 0 else size
-        parts = []
-        while limit != 0 and (self._position < len(self._piece) or self._next_piece()):
+        parts: list[bytes] = []
+        while limit != 0 and (self._position < len(self._piece) or self._next_piece(parts)):
             start = self._position
             end = self._piece.find(b"\n", start, len(self._piece) if limit < 0 else start + limit)
             part = self._cut(end + 1 - start) if end >= 0 else (self._rest() if limit < 0 else self._cut(limit))
@@ -87,14 +87,20 @@ class Input:
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
         """Return lines until the end, or until they hold hint bytes or more (None, 0 and negative: no limit)."""
-        lines = []
+        lines: list[bytes] = []
         size = 0
-        for line in self:
+        while True:
+            try:
+                line = self.readline()
+            except BaseException:
+                self._put_back(lines)
+                raise
+            if not line:
+                return lines
             lines.append(line)
             size += len(line)
             if hint is not None and 0 < hint <= size:
-                break
-        return lines
+                return lines
 
     def __iter__(self) -> Self:
         self._check_open()
@@ -121,14 +127,27 @@ class Input:
         self._position = 0
         return part
 
-    def _next_piece(self) -> bool:
-        """Wait for the next piece that is not empty. Return False at the end."""
+    def _next_piece(self, taken: list[bytes]) -> bool:
+        """Wait for the next piece. Return False at the end.
+
+        taken: what the call at hand has taken so far. If the wait fails, it is put back: a reader that tries again
+        after a time limit misses nothing.
+        """
         if self._at_end:
             return False
+        self._piece = b""
         self._position = 0
-        self._piece = self._take()
+        try:
+            self._piece = self._take()
+        except BaseException:
+            self._put_back(taken)
+            raise
         self._at_end = not self._piece
         return not self._at_end
+
+    def _put_back(self, taken: list[bytes]) -> None:
+        self._piece = b"".join([*taken, self._piece[self._position :]])
+        self._position = 0
 
     # ---- the rest of a file ------------------------------------------------------------------------------------------
 

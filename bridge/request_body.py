@@ -13,6 +13,8 @@ A message that was received is never lost: whatever ends the pump, the message i
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import tempfile
 import time
@@ -46,6 +48,7 @@ class RequestBody:
 
     __slots__ = (
         "_ahead_slot",
+        "_context",
         "_error",
         "_expects_continue",
         "_holding",
@@ -81,6 +84,7 @@ class RequestBody:
         self._receive = receive
         self._loop = loop
         self._scope = scope
+        self._context = contextvars.copy_context()  # receive() may be wrapped by a middleware that set variables
         self._max_size = max_size
         self._read_timeout = read_timeout
         self._expects_continue = expects_continue
@@ -105,10 +109,12 @@ class RequestBody:
     async def prefetch_in_loop(self, in_memory: int) -> None:
         """Receive the whole body, which is known to be small, or as much of it as comes."""
         if self._read_timeout is not None:
-            await self.spool_in_loop(in_memory)
+            await self._read_ahead_in_loop(in_memory, in_memory)
             return
-        while not self._is_complete and self._take_message_in_loop(await self._receive()):
-            pass
+        # A server need not hold the body to its declared length: no more than in_memory is taken ahead in any case.
+        while not self._is_complete and self._size < in_memory:
+            if not self._take_message_in_loop(await self._receive()):
+                return
 
     async def spool_in_loop(self, in_memory: int) -> None:
         """Receive the whole body into a temporary file that stays in memory up to in_memory bytes.
@@ -118,15 +124,24 @@ class RequestBody:
 
         Raises Overloaded if the disk is full.
         """
+        await self._read_ahead_in_loop(in_memory, None)
+
+    async def _read_ahead_in_loop(self, in_memory: int, limit: int | None) -> None:
         spool = self._spool = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  closed by ``close``
-        while not self._is_complete and await self._more_came_in_loop():
+        while not self._is_complete and (limit is None or self._size < limit) and await self._more_came_in_loop():
             try:
                 while self._inbox:
                     spool.write(self._inbox.popleft())
             except OSError as error:
-                raise Overloaded(f"the body of {request_line(self._scope)} could not be spooled: {error}") from error
+                raise self._spool_error(error) from error
             self._resume_in_loop()
-        spool.seek(0)
+        try:
+            spool.seek(0)  # which writes what is left in the file's buffer
+        except OSError as error:
+            raise self._spool_error(error) from error
+
+    def _spool_error(self, error: OSError) -> Overloaded:
+        return Overloaded(f"the body of {request_line(self._scope)} could not be spooled: {error}")
 
     async def _more_came_in_loop(self) -> bool:
         """Wait for one message of the body, at most read_timeout seconds. Return False if none came."""
@@ -159,7 +174,7 @@ class RequestBody:
     def _start_pump_in_loop(self) -> None:
         if not self._started:
             self._started = True
-            self._pump_task = self._loop.spawn(self._pump, self._pump_ended_in_loop)
+            self._pump_task = self._loop.spawn(self._pump, self._pump_ended_in_loop, self._context)
 
     async def _pump(self) -> None:
         try:
@@ -252,8 +267,10 @@ class RequestBody:
     def stop_in_loop(self) -> None:
         """Receive no more: the request is over."""
         self.on_disconnect = None
+        self._started = True  # a reader may have asked for the pump just now: it is not to start any more
         if self._pump_task is not None:
-            self._pump_task.cancel()
+            with contextlib.suppress(RuntimeError):  # the loop may be closed
+                self._pump_task.cancel()
 
     async def stopped_in_loop(self, limit: float) -> None:
         """Wait until the pump has ended, at most limit seconds: a ``receive()`` may ignore its cancellation."""
@@ -270,7 +287,8 @@ class RequestBody:
         """Free what the body holds."""
         self._inbox.clear()
         if self._spool is not None:
-            self._spool.close()
+            with contextlib.suppress(OSError):  # a full disk: it cannot write what nobody will read
+                self._spool.close()
 
     def _resume_in_loop(self) -> None:
         slot = self._resume_slot

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
+_MAX_HINTS = 16  # early hints that wait to be sent; of more the oldest are left out, as a server may
+
 _STOP_SECONDS = 1.0  # how long a cancelled receive() is waited for
 
 # Raised in a coroutine these end or corrupt the loop that runs it, or turn into another error (PEP 479).
@@ -68,10 +70,11 @@ class WsgiRequest:
     __slots__ = (
         "_adapter",
         "_asleep",
+        "_baton",
         "_begun",
         "_blocked",
         "_chunks",
-        "_close_iterable",
+        "_close_later",
         "_closing",
         "_context",
         "_done",
@@ -137,8 +140,10 @@ class WsgiRequest:
         self._done = False
         self._begun = False
         self._blocked = False
+        # The body has one of its own: an application may read in one thread and write in another.
+        self._baton: Baton | None = None
         self._transfer: FileTransfer | None = None
-        self._close_iterable: Callable[[], object] | None = None
+        self._close_later: Callable[[], object] | None = None
         self._closing: list[Worker] = []
         # written by the loop
         self._asleep = True
@@ -173,11 +178,10 @@ class WsgiRequest:
                 self._submit_in_loop()
                 await self._slot
                 await self._send_response_in_loop()
-                if self._refused is not None:
+                if self._refused is not None and not self.gone:
                     await self._refuse_in_loop(self._refused)
         except OSError:
-            # Only send() raises it here: the server says that the client is gone (specs/www.rst, "Disconnected
-            # Client").
+            # From send() or receive(): the server says that the client is gone (specs/www.rst, "Disconnected Client").
             self.give_up_in_loop()
         except Overloaded as overloaded:
             self._done = True
@@ -186,35 +190,41 @@ class WsgiRequest:
             # The loop was closed under this request; nothing can be awaited, and nobody is there to answer.
             self.abandon()
             raise
+        except Exception:
+            # From send() or receive(): an error of the server's.
+            self.give_up_in_loop()
+            home.failed += 1
+            raise
         except BaseException:
-            # Cancelled, or an error of the server's.
+            # Cancelled.
             self.give_up_in_loop()
             home.disconnected += 1
             raise
         finally:
             self._leave_in_loop()
-        await self.body.stopped_in_loop(_STOP_SECONDS)
         error, self._error = self._error, None
         if error is not None:
             home.failed += 1
+        elif self.gone and not self._is_complete:
+            home.disconnected += 1
+        else:
+            home.completed += 1
+        await self.body.stopped_in_loop(_STOP_SECONDS)
+        if error is not None:
             try:
                 raise error
             finally:
                 del error  # with the traceback it would be a cycle
-        if self.gone and not self._is_complete:
-            home.disconnected += 1
-        else:
-            home.completed += 1
 
     def _leave_in_loop(self) -> None:
+        if self._transfer is not None:
+            self._finish_transfer()
         self._home.leave(self)
         if self._timer is not None:
             self._timer.cancel()
         self.body.stop_in_loop()
         if self._done:
             self.body.close()
-        if self._transfer is not None:
-            self._finish_transfer()
 
     async def _refuse_in_loop(self, reason: Overloaded) -> None:
         logger.warning("bridge: %s is answered 503: %s", self.describe(), reason)
@@ -238,10 +248,13 @@ class WsgiRequest:
             self._done = True
             self._wake_in_loop()
 
-    def _dropped(self) -> None:
+    def _dropped(self, reason: BaseException | None) -> None:
         """Take note, in any thread, that a user's executor will never run this request."""
         if not self._begun and not self._done:
-            self._refused = Overloaded("the executor did not run it")
+            if reason is None:
+                self._refused = Overloaded("the executor did not run it")
+            else:
+                self._error = reason
             self._done = True
             self._wake_loop()
 
@@ -342,6 +355,7 @@ class WsgiRequest:
             transfer.count = 0
         else:
             self._home.watch(self)
+            self.body.watch_in_loop()
             await self._send_blocks_in_loop(transfer, short)
         if (short or transfer.count) and not self.gone and self._error is None:
             self._error = ApplicationError(
@@ -448,12 +462,13 @@ class WsgiRequest:
         if self._tasks is not None:
             self._tasks.close()
         self._wake_worker()
+        if self._closing:
+            self._finish_transfer()
 
     def _wake_worker(self) -> None:
         self._blocked = False
-        baton = self.body.baton
-        if baton is not None:
-            baton.wake()
+        if self._baton is not None:
+            self._baton.wake()
 
     def _is_done(self) -> bool:
         return self._done
@@ -473,8 +488,9 @@ class WsgiRequest:
                 context.run(self._serve_in_worker, context)
             except BaseException as error:  # noqa: BLE001  raised to the server by the loop
                 self._failed_in_worker(error)
-        # Only this thread takes _close_iterable back, in a later job.
-        if self._close_iterable is None:
+                del error
+        # Only this thread takes _close_later back, in a later job.
+        if self._close_later is None:
             self._finish_in_worker()
 
     def _serve_in_worker(self, context: contextvars.Context) -> None:
@@ -491,39 +507,55 @@ class WsgiRequest:
             unmark_worker(before)
 
     def _run_application_in_worker(self) -> None:
-        response = self._response
         # Any: what it returns may be anything, and is looked at below.
         iterable: Any = self._adapter.app(self._environ(), self._start_response)
         try:
-            if type(iterable) is list or type(iterable) is tuple:
-                self._put_whole_in_worker(iterable)
-                return
-            if isinstance(iterable, FileWrapper) and self._put_file_in_worker(iterable):
-                return
-            if iterable is None:
-                raise ApplicationError("the application returned None, not an iterable of bytes")
-            for chunk in iterable:
-                if self._put_chunk_in_worker(chunk):
-                    break
-            if not self.gone:
-                self._end_in_worker()
-        except ApplicationError as error:
-            error.add_note(f"bridge: while answering {request_line(self._scope)}")
+            self._answer_in_worker(iterable)
+        except BaseException as error:
+            if isinstance(error, ApplicationError):
+                error.add_note(f"bridge: while answering {self.describe()}")
+            # PEP 3333, "The Application/Framework Side": close() is called also then. Of two errors the first is told.
+            try:
+                self._close_iterable_in_worker(iterable)
+            except BaseException:
+                logger.exception("bridge: close() failed after another error, for %s", self.describe())
             raise
-        finally:
-            if self._close_iterable is None:
-                response.finish_writing()
-                close = getattr(iterable, "close", None)
-                if close is not None:
-                    close()
+        if self._close_later is None:
+            self._close_iterable_in_worker(iterable)
+
+    def _answer_in_worker(self, iterable: Any) -> None:
+        if type(iterable) is list or type(iterable) is tuple:
+            self._put_whole_in_worker(iterable)
+            return
+        if isinstance(iterable, FileWrapper) and self._put_file_in_worker(iterable):
+            return
+        try:
+            chunks = iter(iterable)
+        except TypeError as error:
+            raise ApplicationError(
+                f"the application returned an object of type {type(iterable).__name__}, not an iterable of bytes"
+            ) from error
+        for chunk in chunks:
+            if self._put_chunk_in_worker(chunk):
+                break
+        if not self.gone:
+            self._end_in_worker()
+
+    def _close_iterable_in_worker(self, iterable: Any) -> None:
+        self._response.finish_writing()
+        self._learned_in_worker()
+        close = getattr(iterable, "close", None)
+        if close is not None:
+            close()
 
     def _environ(self) -> Environ:
         adapter = self._adapter
         scope = self._scope
         environ = environ_from_scope(scope, self._headers, mount=adapter.mount, underscores=adapter.underscore_headers)
-        environ["wsgi.input"] = Input(self.body.take_in_worker)
+        environ["wsgi.input"] = Input(self._take_in_worker)
         environ["wsgi.errors"] = sys.stderr if sys.stderr is not None else io.StringIO()
         environ["wsgi.file_wrapper"] = FileWrapper
+        environ["wsgi.multithread"] = adapter.multithread
         environ["bridge.disconnected"] = self.is_gone
         if isinstance(scope, MutableMapping):
             environ["asgi.scope"] = EnvironView(scope, "asgi.scope")
@@ -535,9 +567,21 @@ class WsgiRequest:
             environ["wsgi.early_hints"] = self._early_hints
         return environ
 
+    def _take_in_worker(self) -> bytes:
+        try:
+            return self.body.take_in_worker()
+        except ClientDisconnected:
+            self._learned_in_worker()
+            raise
+
+    def _learned_in_worker(self) -> None:
+        """Take note that the application has been told that its client is gone: what it does now is clean-up."""
+        if self._tasks is not None:
+            self._tasks.forgive()
+
     def is_gone(self) -> bool:
         """Tell whether the client has gone away, as far as the server has said: ``environ["bridge.disconnected"]``."""
-        return self.gone or self.body.gone
+        return self.gone
 
     def _start_response(
         self, status: str, response_headers: NativeHeaders, exc_info: OptExcInfo | None = None, /
@@ -552,6 +596,7 @@ class WsgiRequest:
         """Send a chunk: the callable that ``start_response`` returns (PEP 3333, "The write() Callable")."""
         response = self._response
         if self.gone:
+            self._learned_in_worker()
             raise ClientDisconnected(f"the client went away before {request_line(self._scope)} was answered whole")
         remaining = response.remaining
         sendable = response.chunk(chunk)
@@ -567,7 +612,7 @@ class WsgiRequest:
         links = early_hint_links(headers)
         if links and not self._start_put and not self.gone:
             if self._hints is None:
-                self._hints = deque()
+                self._hints = deque(maxlen=_MAX_HINTS)
             self._hints.append(links)
             self._wake_loop()
 
@@ -659,7 +704,7 @@ class WsgiRequest:
         if worker is not None and worker.pool is self._adapter.workers:
             worker.pool.announce(worker)
             self._closing.append(worker)
-            self._close_iterable = wrapper.close
+            self._close_later = wrapper.close
             self._transfer = transfer
             self._wake_loop()
             if self.gone:
@@ -668,9 +713,7 @@ class WsgiRequest:
         self._transfer = transfer
         self._wake_loop()
         # A thread of a user's executor cannot be found again: it waits, to close the file itself.
-        baton = self.body.baton
-        if baton is None:
-            baton = self.body.baton = Baton()
+        baton = self._baton = self._baton or Baton()
         while not self._transfer_is_over():
             if not baton.wait(LOOK_UP_SECONDS) and self._loop.is_closed():
                 self.gone = True
@@ -683,7 +726,7 @@ class WsgiRequest:
     def _close_in_worker(self) -> None:
         """Close the file that the loop has sent: a job of its own, in the thread that ran the application."""
         context = self._context
-        close, self._close_iterable = self._close_iterable, None
+        close, self._close_later = self._close_later, None
         try:
             context.run(self._close_marked_in_worker, close)
         except BaseException as error:  # noqa: BLE001  raised to the server by the loop
@@ -700,7 +743,14 @@ class WsgiRequest:
             unmark_worker(before)
 
     def _failed_in_worker(self, error: BaseException) -> None:
-        """Decide what becomes of an error of the application."""
+        """Decide what becomes of an error of the application. Raises nothing, whatever the error's own methods do."""
+        try:
+            self._judge_in_worker(error)
+        except Exception as failure:  # noqa: BLE001  str(error), a filter of a logger: the request has to end all the same
+            self._error = ApplicationError(f"the application raised {type(error).__name__}, which cannot be told of")
+            self._error.__cause__ = failure
+
+    def _judge_in_worker(self, error: BaseException) -> None:
         if self.body.too_large and not self._start_put:
             self._start, body = refusal_messages(self._scope, 413, str(self.body.too_large_error()))
             self._start_put = True
@@ -737,9 +787,7 @@ class WsgiRequest:
                 self.gone = self.body.gone = True
 
     def _wait_for_room_in_worker(self) -> None:
-        baton = self.body.baton
-        if baton is None:
-            baton = self.body.baton = Baton()
+        baton = self._baton = self._baton or Baton()
         while True:
             self._blocked = True  # 1
             if self.gone or self._put_size - self._sent_size < self._limit:  # 2

@@ -5,6 +5,7 @@ Here are the options and the router; one request is in ``wsgi_request``, its bod
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -32,6 +33,8 @@ logger = logging.getLogger("bridge")
 
 # Threads that read files for servers that cannot send a file by themselves. They do nothing but read from disks.
 _FILE_THREADS = 4
+
+_PAIRS = (list, tuple)
 
 _adapters: weakref.WeakSet[WsgiToAsgi] = weakref.WeakSet()
 
@@ -114,6 +117,7 @@ class WsgiToAsgi:
         self.app = app
         self.queue_timeout = queue_timeout
         self.mount = mount
+        self.multithread = executor is not None or threads > 1
         self.underscore_headers = underscore_headers
         self._max_headers = max_headers
         self._max_body_size = max_body_size
@@ -137,6 +141,8 @@ class WsgiToAsgi:
 
     def _forget(self) -> None:
         self._homes: dict[object, InFlight] = {}
+        if isinstance(self.workers, ExecutorWorkers):
+            self.workers.forget()
         self._abandoned: dict[WsgiRequest, float] = {}  # with the time, by the monotonic clock
 
     # ---- the application ---------------------------------------------------------------------------------------------
@@ -164,15 +170,22 @@ class WsgiToAsgi:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         home = self._home()
         headers: Any = scope.get("headers")
-        if type(headers) is not list:
-            # It may be an iterator, which gives its items once, and it is asked for three times.
-            headers = list(headers or ())
+        if type(headers) is not list or (headers and type(headers[0]) not in _PAIRS):
+            # Iterators give their items once, and these are asked for several times.
+            try:
+                headers = [tuple(pair) for pair in headers or ()]
+            except TypeError as error:
+                raise ServerError(f"the server gave headers that are no pairs: {request_line(scope)}") from error
             scope = {**scope, "headers": headers}
         try:
             declared, expects_continue = self._look_at(scope, headers)
         except BadRequest as error:
-            await refuse(send, scope, error.status, str(error))
-            home.completed += 1
+            try:
+                await refuse(send, scope, error.status, str(error))
+            except OSError:
+                home.disconnected += 1
+            else:
+                home.completed += 1
             return
         body = RequestBody(
             receive,
@@ -268,9 +281,10 @@ class WsgiToAsgi:
         """End one loop's part; the threads end with the last loop, and start again if a request comes after all."""
         await home.drain(self._shutdown_grace)
         for key, other in list(self._homes.items()):
-            if other is home:
+            # One whose requests outlast the grace is still to be found by close(); it goes when its loop is closed.
+            if other is home and not home:
                 self._drop(key)
-        if not self._homes:
+        if all(other is home for other in self._homes.values()):
             self._retire_threads()
 
     def _drop(self, key: object) -> None:
@@ -294,13 +308,13 @@ class WsgiToAsgi:
         """End this adapter: requests under way end with AdapterClosed, threads end, further calls raise AdapterClosed.
 
         May be called from any thread, and more than once. It waits for nothing: ``async with`` lets requests end first.
+        A request that waits for its client just then, in ``receive()`` or ``send()``, ends when the server lets it.
         """
         self._closed = True
+        self._drop_closed_loops()
         for home in list(self._homes.values()):
-            try:
+            with contextlib.suppress(RuntimeError):  # closed just now: its workers look up, see it, and end
                 home.loop.put(home.abort)
-            except RuntimeError:
-                home.abandon()
         self._retire_threads()
 
     def __enter__(self) -> Self:

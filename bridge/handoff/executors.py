@@ -33,11 +33,17 @@ class ExecutorWorkers:
             raise UsageError(f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}")
         self._executor = executor
         self._max_queued = max_queued
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew after a fork."""
         self._mutex = threading.Lock()
         self._futures: dict[Job, Future[None] | None] = {}  # jobs that have not begun
 
-    def submit(self, job: Job, dropped: Callable[[], None]) -> bool:
-        """Submit a job; call dropped (in any thread) if it does not run. Return True: it may have to wait.
+    def submit(self, job: Job, dropped: Callable[[BaseException | None], None]) -> bool:
+        """Submit a job. Return True: it may have to wait.
+
+        dropped: called in any thread, with the reason, if the job does not run.
 
         Raises Overloaded if max_queued jobs wait already, and if the executor refuses the job.
         """
@@ -51,7 +57,7 @@ class ExecutorWorkers:
         self._futures[job] = None
         try:
             future = self._executor.submit(self._run_in_worker, job, threading.get_ident())
-        except RuntimeError as error:
+        except Exception as error:
             self._futures.pop(job, None)
             raise Overloaded(f"the executor takes no more work ({error})") from error
         with self._mutex:
@@ -67,11 +73,12 @@ class ExecutorWorkers:
             raise UsageError("executor runs its jobs in the event loop's own thread, which an application would block")
         job()
 
-    def _done(self, job: Job, dropped: Callable[[], None], future: Future[None]) -> None:
-        if future.cancelled() or future.exception() is not None:
+    def _done(self, job: Job, dropped: Callable[[BaseException | None], None], future: Future[None]) -> None:
+        reason = None if future.cancelled() else future.exception()
+        if reason is not None or future.cancelled():
             with self._mutex:
                 self._futures.pop(job, None)
-            dropped()
+            dropped(reason)
 
     def withdraw(self, job: Job) -> bool:
         """Take a job back. Return False if a thread has it."""

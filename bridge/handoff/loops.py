@@ -14,6 +14,8 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import Context
+from functools import partial
 from typing import Any, Protocol
 
 from bridge.handoff.wakeups import Wakeups
@@ -64,8 +66,10 @@ class Loop(Protocol):
         """Run a call in the loop after some seconds."""
         ...
 
-    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
-        """Run a coroutine beside the current one; call ended once it has ended, however that happens."""
+    def spawn(
+        self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None], context: Context
+    ) -> Cancellable:
+        """Run a coroutine beside the current one, in a context; call ended once it has ended, however that happens."""
         ...
 
     def is_closed(self) -> bool:
@@ -76,23 +80,28 @@ class Loop(Protocol):
 class AsyncioLoop:
     """An asyncio or uvloop loop."""
 
-    __slots__ = ("_loop", "_tasks", "asyncio_loop", "pid", "put", "slot")
+    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "pid", "put", "slot")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.asyncio_loop: asyncio.AbstractEventLoop | None = loop
         self.pid = os.getpid()
-        self.put = Wakeups(loop.call_soon_threadsafe).put
+        # Calls run in a context of nobody's: asyncio would copy that of whoever happens to call first, and one
+        # request's variables would be seen in another's.
+        self._context = Context()
+        self.put = Wakeups(partial(loop.call_soon_threadsafe, context=self._context)).put
         self.slot: Callable[[], Slot] = loop.create_future
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
         """Run a call in the loop after some seconds."""
-        return self._loop.call_later(seconds, call)
+        return self._loop.call_later(seconds, call, context=self._context)
 
-    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
-        """Run a coroutine beside the current one; call ended once it has ended, however that happens."""
-        task = self._loop.create_task(run())
+    def spawn(
+        self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None], context: Context
+    ) -> Cancellable:
+        """Run a coroutine beside the current one, in a context; call ended once it has ended, however that happens."""
+        task = self._loop.create_task(run(), context=context)
         self._tasks.add(task)
 
         # Not in a finally of the coroutine: a task that is cancelled before its first step never enters it.
@@ -100,7 +109,7 @@ class AsyncioLoop:
             self._tasks.discard(task)
             ended()
 
-        task.add_done_callback(end)
+        task.add_done_callback(end, context=self._context)
         return task
 
     def is_closed(self) -> bool:
@@ -190,12 +199,14 @@ class TrioLoop:
             await self._trio.sleep(seconds)
             call()
 
-        return self.spawn(wait_and_call, _nothing)
+        return self.spawn(wait_and_call, _nothing, Context())
 
-    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Cancellable:
-        """Run a coroutine beside the current one; call ended once it has ended, however that happens."""
+    def spawn(
+        self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None], context: Context
+    ) -> Cancellable:
+        """Run a coroutine beside the current one, in a context; call ended once it has ended, however that happens."""
         task = _TrioTask(self._trio, run, ended)
-        self._trio.lowlevel.spawn_system_task(task)
+        self._trio.lowlevel.spawn_system_task(task, context=context)
         return task
 
     def is_closed(self) -> bool:

@@ -17,7 +17,7 @@ import logging
 import os
 import threading
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from bridge.errors import Overloaded, UsageError
@@ -116,15 +116,17 @@ class WorkerPool:
 
     def _forget(self) -> None:
         """Begin anew, without touching a lock that another thread may have held at the fork."""
-        self._mutex = threading.Lock()
-        self._queue: deque[Job] = deque()
+        # Reentrant: a signal handler that asks for stats() may run in a thread that holds it.
+        self._mutex = threading.RLock()
+        # In order, and a job is taken out of the middle at no cost when its client leaves.
+        self._queue: OrderedDict[Job, None] = OrderedDict()
         self._idle: list[Worker] = []
         self._count = 0
         self._started = 0
         self._on_the_way: Worker | None = None
         self._epoch += 1
 
-    def submit(self, job: Job, _dropped: Callable[[], None] | None = None) -> bool:
+    def submit(self, job: Job, _dropped: Callable[[BaseException | None], None] | None = None) -> bool:
         """Queue a job, which is never dropped. Return whether it has to wait because all threads are busy.
 
         Raises Overloaded if max_queued jobs wait already, or if no thread runs and none can be started.
@@ -133,8 +135,8 @@ class WorkerPool:
             queue = self._queue
             if not queue and self._idle and self._on_the_way is None:
                 # The ordinary case, first: a thread is free.
-                queue.append(job)
-                worker = self._wake_one()
+                queue[job] = None
+                sent = self._send_next(job)
                 waits = False
             else:
                 # Threads that can take a job soon: those asleep, those not started yet, and the one on its way.
@@ -142,28 +144,29 @@ class WorkerPool:
                 waits = len(queue) >= soon
                 if waits and self._max_queued is not None and len(queue) - soon >= self._max_queued:
                     raise Overloaded(f"all {self._threads} threads are busy and {self._max_queued} requests wait")
-                queue.append(job)
-                if self._on_the_way is not None:
-                    return waits
-                sent = self._send_next(job)
-                if sent is None:
-                    return waits
-                worker = sent
-        worker.baton.wake()
+                queue[job] = None
+                sent = self._send_next(job) if self._on_the_way is None else None
+        if sent is not None:
+            sent.baton.wake()
         return waits
-
-    def _wake_one(self) -> Worker:
-        worker = self._on_the_way = self._idle.pop()
-        worker.is_idle = False
-        return worker
 
     def _send_next(self, job: Job | None = None) -> Worker | None:
         """Send a thread on its way; return it if it is asleep and has to be woken. The mutex is held."""
-        if self._idle:
-            return self._wake_one()
+        idle = self._idle
+        # The one that went to sleep last: the others can then sleep out. One that will have a file to close is left for
+        # that, if there is another: a long request would keep the file open.
+        for index in range(len(idle) - 1, -1, -1):
+            if not idle[index].expected:
+                return self._wake(index)
         if self._count < self._threads:
             self._start_thread(job)
-        return None
+            return None
+        return self._wake(-1) if idle else None
+
+    def _wake(self, index: int) -> Worker:
+        worker = self._on_the_way = self._idle.pop(index)
+        worker.is_idle = False
+        return worker
 
     def _start_thread(self, job: Job | None) -> None:
         worker = Worker(self, self._epoch)
@@ -178,7 +181,7 @@ class WorkerPool:
             self._on_the_way = None
             self._count -= 1
             if self._count == 0 and job is not None:
-                self._queue.remove(job)
+                del self._queue[job]
                 raise Overloaded(f"no worker thread could be started ({error})") from error
             logger.error(  # noqa: TRY400  the traceback would say nothing more
                 "bridge: no worker thread could be started (%s); %d go on", error, self._count
@@ -188,8 +191,8 @@ class WorkerPool:
         """Take a job out of the queue. Return False if it is not there: then a thread has taken it."""
         with self._mutex:
             try:
-                self._queue.remove(job)
-            except ValueError:
+                del self._queue[job]
+            except KeyError:
                 return False
             return True
 
@@ -218,14 +221,13 @@ class WorkerPool:
                     self._idle.remove(worker)
                     worker.is_idle = False
                 job = self._take_job(worker)
-                if job is not None:
-                    if self._queue and self._on_the_way is None:
-                        sleeper = self._send_next()
-                elif not self._go_to_sleep(worker, was_idle and not woken):
+                if self._queue and self._on_the_way is None:
+                    sleeper = self._send_next()
+                if job is None and not self._go_to_sleep(worker, was_idle and not woken):
                     return None
+            if sleeper is not None:
+                sleeper.baton.wake()
             if job is not None:
-                if sleeper is not None:
-                    sleeper.baton.wake()
                 return job
             woken = worker.baton.wait(self._idle_seconds)
 
@@ -233,9 +235,11 @@ class WorkerPool:
         """Return the next job for a worker, if there is one. The mutex is held."""
         if worker.mailbox:
             return worker.mailbox.popleft()
-        if self._queue and worker.epoch == self._epoch:
-            return self._queue.popleft()
-        return None
+        if not self._queue or worker.epoch != self._epoch:
+            return None
+        if worker.expected and (self._idle or self._count < self._threads):
+            return None  # as in _send_next
+        return self._queue.popitem(last=False)[0]
 
     def _go_to_sleep(self, worker: Worker, slept_out: bool) -> bool:
         """Note that a worker sleeps from now on. Return False if its thread ends instead. The mutex is held."""

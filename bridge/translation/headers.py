@@ -16,14 +16,15 @@ from bridge._types import Environ, NativeHeaders, RawHeaders
 from bridge.errors import ApplicationError, BadRequest
 from bridge.translation.status import is_field_text
 
-# RFC 2616, 13.5.1, which PEP 3333 ("Other HTTP Features") points to: these are the server's to set, never the
-# application's.
+# RFC 2616, 13.5.1 (and Proxy-Connection: RFC 9110, 7.6.1), which PEP 3333 ("Other HTTP Features") points to: these are
+# the server's to set, never the application's.
 HOP_BY_HOP = frozenset(
     (
         "connection",
         "keep-alive",
         "proxy-authenticate",
         "proxy-authorization",
+        "proxy-connection",
         "te",
         "trailer",
         "trailers",

@@ -26,7 +26,6 @@ _CONSTANT: Environ = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "SERVER_SOFTWARE": "bridge",
     "wsgi.version": (1, 0),
-    "wsgi.multithread": True,
     # Nobody tells an ASGI application whether its server runs several processes: the safe answer is yes.
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
@@ -47,7 +46,7 @@ def environ_from_scope(
     mount: str | None = None,
     underscores: bool = False,
 ) -> Environ:
-    """Return the environ for an ``http`` scope, without ``wsgi.input`` and ``wsgi.errors``.
+    """Return the environ for an ``http`` scope, without what the adapter has to add: live objects and its threads.
 
     headers: the scope's headers; they are an argument because a scope may hold an iterator, which can be read once.
     mount: SCRIPT_NAME to use instead of the scope's ``root_path``.

@@ -6,6 +6,9 @@ Both go through the same four states, for both specifications hold the start bac
                                    |                                 ^
                                    +---------------end---------------+
 
+(and START_REFUSED in place of START_HELD after a start that may not be sent: it counts as called, and only a start with
+``exc_info`` leads on from there).
+
 What an event does in a state stands in the tables below; an event that has no entry is an error that names the event,
 the side and the state. The machines hold no body: a chunk goes in and what may be sent of it comes out at once.
 """
@@ -26,12 +29,13 @@ class State(Enum):
     """Where a response is."""
 
     AWAITING_START = "before start_response"
+    START_REFUSED = "after a start_response that was refused"
     START_HELD = "after start_response, before the first byte of the body"
     BODY = "in the body"
     COMPLETE = "after the end"
 
 
-AWAITING_START, START_HELD, BODY, COMPLETE = State
+AWAITING_START, START_REFUSED, START_HELD, BODY, COMPLETE = State
 
 # Messages that change nothing in the response itself; early hints are told by whoever can (``early_hint_links``).
 _PASSED_OVER = frozenset(("http.response.early_hint", "http.response.push", "http.response.debug"))
@@ -51,7 +55,7 @@ class WsgiResponse:
 
     _START: ClassVar = {AWAITING_START: START_HELD}
     # PEP 3333, "The start_response() Callable": with exc_info the start may be replaced as long as it was not sent.
-    _RESTART: ClassVar = {AWAITING_START: START_HELD, START_HELD: START_HELD}
+    _RESTART: ClassVar = {AWAITING_START: START_HELD, START_REFUSED: START_HELD, START_HELD: START_HELD}
     _CHUNK: ClassVar = {START_HELD: BODY, BODY: BODY}
     _END: ClassVar = {START_HELD: COMPLETE, BODY: COMPLETE}
 
@@ -84,6 +88,7 @@ class WsgiResponse:
                     raise exc_info[1].with_traceback(exc_info[2])
                 finally:
                     exc_info = None  # PEP 3333: it would be a cycle through this frame's traceback
+        self.state = START_REFUSED
         code = code_from_status(status)
         self._headers, self.dropped, self.declared = response_headers_to_asgi(response_headers)
         self.status = code
@@ -270,12 +275,13 @@ class AsgiResponse:
         return ApplicationError(f"the application sent {kind} {self.state.value}")
 
 
-def early_hint_links(headers: Iterable[tuple[str, str]]) -> list[bytes]:
+def early_hint_links(headers: Iterable[tuple[str | bytes, str | bytes]]) -> list[bytes]:
     """Return the ``links`` of ``http.response.early_hint`` for the headers that ``wsgi.early_hints`` is called with.
 
     Only Link fields can be told that way (docs/extensions.rst, "Early Hints"); others are left out.
 
     Raises ApplicationError for values that may not be sent.
     """
-    raw_headers, _, _ = response_headers_to_asgi(list(headers))
+    native = [tuple(part.decode("latin-1") if isinstance(part, bytes) else part for part in pair) for pair in headers]
+    raw_headers, _, _ = response_headers_to_asgi(native)
     return [value for name, value in raw_headers if name == b"link"]

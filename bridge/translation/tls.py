@@ -66,15 +66,24 @@ def add_tls_to_environ(environ: Environ, extension: Mapping[str, Any]) -> None:
         if names is not None and value is not None:
             value = names.get(value)
         if value is not None:
-            environ[key] = str(value)
+            environ[key] = _native(value)
     chain = list(extension.get("client_cert_chain") or ())
     for index, certificate in enumerate(chain):
-        environ["SSL_CLIENT_CERT" if index == 0 else f"SSL_CLIENT_CERT_CHAIN_{index - 1}"] = str(certificate)
+        environ["SSL_CLIENT_CERT" if index == 0 else f"SSL_CLIENT_CERT_CHAIN_{index - 1}"] = _native(certificate)
     error = extension.get("client_cert_error")
     if error:
-        environ["SSL_CLIENT_VERIFY"] = f"FAILED:{error}"
+        environ["SSL_CLIENT_VERIFY"] = _native(f"FAILED:{error}")
     else:
         environ["SSL_CLIENT_VERIFY"] = "SUCCESS" if chain or extension.get("client_cert_name") else "NONE"
+
+
+def _native(value: object) -> str:
+    """Return text as PEP 3333 has it ("A Note On String Types"): bytes, here of UTF-8, in a latin-1 coat."""
+    return str(value).encode("utf-8", "replace").decode("latin-1")
+
+
+def _text(native: str) -> str:
+    return native.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def tls_from_environ(environ: Environ) -> dict[str, Any] | None:
@@ -82,13 +91,15 @@ def tls_from_environ(environ: Environ) -> dict[str, Any] | None:
     extension: dict[str, Any] = {}
     for key, name, numbers, _ in _TRANSLATED:
         value = environ.get(key) or None
-        extension[name] = numbers.get(value) if numbers is not None and value is not None else value
+        if value is not None:
+            value = _text(value) if numbers is None else numbers.get(value)
+        extension[name] = value
     chain = []
     certificate = environ.get("SSL_CLIENT_CERT")
     while certificate:
         chain.append(certificate)
         certificate = environ.get(f"SSL_CLIENT_CERT_CHAIN_{len(chain) - 1}")
-    verify = str(environ.get("SSL_CLIENT_VERIFY") or "NONE")
+    verify = _text(environ.get("SSL_CLIENT_VERIFY") or "NONE")
     if not chain and verify == "NONE" and not any(extension.values()):
         return None
     extension["client_cert_chain"] = chain
