@@ -18,7 +18,7 @@ async def answer_lifespan(receive: Receive, send: Send, shut_down: Callable[[], 
     Raises ServerError for a message that is not of the lifespan protocol.
     """
     while True:
-        kind = (await receive())["type"]
+        kind = (await receive()).get("type")
         if kind == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif kind == "lifespan.shutdown":

@@ -127,7 +127,10 @@ class RequestBody:
         await self._read_ahead_in_loop(in_memory, None)
 
     async def _read_ahead_in_loop(self, in_memory: int, limit: int | None) -> None:
-        spool = self._spool = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  closed by ``close``
+        try:
+            spool = self._spool = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  ``close`` closes it
+        except OSError as error:
+            raise self._spool_error(error) from error
         while not self._is_complete and (limit is None or self._size < limit) and await self._more_came_in_loop():
             try:
                 while self._inbox:
@@ -206,7 +209,7 @@ class RequestBody:
 
     def _take_message_in_loop(self, message: Any) -> bool:
         """Take one message from ``receive``. Return False if no further one may come."""
-        kind = message["type"]
+        kind = message.get("type")
         if kind == "http.request":
             if self._is_complete:
                 # The body has ended, so this server does not tell of disconnects; asking on and on could spin for ever.

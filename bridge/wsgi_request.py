@@ -511,9 +511,7 @@ class WsgiRequest:
         iterable: Any = self._adapter.app(self._environ(), self._start_response)
         try:
             self._answer_in_worker(iterable)
-        except BaseException as error:
-            if isinstance(error, ApplicationError):
-                error.add_note(f"bridge: while answering {self.describe()}")
+        except BaseException:
             # PEP 3333, "The Application/Framework Side": close() is called also then. Of two errors the first is told.
             try:
                 self._close_iterable_in_worker(iterable)
@@ -767,6 +765,8 @@ class WsgiRequest:
             wrapped = ApplicationExit(f"the application raised {type(error).__name__} for {self.describe()}: {error}")
             wrapped.__cause__ = error
             error = wrapped
+        elif isinstance(error, ApplicationError):
+            error.add_note(f"bridge: while answering {self.describe()}")
         self._error = error
 
     def _finish_in_worker(self) -> None:
@@ -778,7 +778,7 @@ class WsgiRequest:
             self._adapter.came_back(self)
 
     def _wake_loop(self) -> None:
-        if self._asleep:
+        if self._asleep and not self.gone:  # whoever gave the request up has woken its task
             self._asleep = False
             try:
                 self._loop.put(self._wake_in_loop)

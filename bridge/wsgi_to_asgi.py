@@ -111,9 +111,18 @@ class WsgiToAsgi:
             raise UsageError(f"app must be a WSGI application, a callable; {type(app).__name__} is none")
         if body not in ("auto", "stream", "spool"):
             raise UsageError(f'body must be "auto", "stream" or "spool", not {body!r}')
-        for name, value in (("write_buffer", write_buffer), ("max_headers", max_headers)):
-            if value < 1:
-                raise UsageError(f"{name} must be at least 1, not {value}")
+        for name, value, least in (
+            ("write_buffer", write_buffer, 1),
+            ("max_headers", max_headers, 1),
+            ("prefetch_size", prefetch_size, 0),
+            ("max_body_size", max_body_size, 0),
+            ("queue_timeout", queue_timeout, 0),
+            ("read_timeout", read_timeout, 0),
+            ("shutdown_grace", shutdown_grace, 0),
+            ("stuck_after", stuck_after, 0),
+        ):
+            if value is not None and not value >= least:
+                raise UsageError(f"{name} must be at least {least}, not {value}")
         self.app = app
         self.queue_timeout = queue_timeout
         self.mount = mount

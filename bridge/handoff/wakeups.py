@@ -52,6 +52,8 @@ class Wakeups:
             try:
                 self._schedule(self._drain_in_loop)
             except BaseException:
+                # The loop is closed: what waits will never run, and is not to be kept.
+                self._calls.clear()
                 self._token.release()
                 raise
 
