@@ -26,11 +26,7 @@ class RequestTasks(list["asyncio.Task[Any]"]):
     ``async_to_sync`` again, is not cancelled as well.
     """
 
-    __slots__ = ("_given_up",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._given_up = False
+    _given_up = False  # the class's own value until a request is given up: one of these is made for every request
 
     def append(self, task: asyncio.Task[Any]) -> None:
         super().append(task)

@@ -662,7 +662,7 @@ class WsgiRequest:
             self._wake_loop()
             return
         self._wake_loop()
-        if self._put_size - self._sent_size >= self._limit:
+        if self._put_size - self._sent_size > self._limit:
             self._wait_for_room_in_worker()
 
     def _put_start_in_worker(self) -> None:
@@ -790,7 +790,7 @@ class WsgiRequest:
         baton = self._baton = self._baton or Baton()
         while True:
             self._blocked = True  # 1
-            if self.gone or self._put_size - self._sent_size < self._limit:  # 2
+            if self.gone or self._put_size - self._sent_size <= self._limit:  # 2
                 self._blocked = False
                 return
             if not baton.wait(LOOK_UP_SECONDS) and self._loop.is_closed():  # 3
