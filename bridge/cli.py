@@ -21,8 +21,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
-
 from bridge import WsgiToAsgi, __version__
 
 WRONG_COMMAND = 2  # what argparse ends with as well
@@ -276,13 +274,13 @@ def _interface_of_class(application: type) -> Interface | None:
         return Interface.WSGI
     if hasattr(application, "__await__") and _accepts(application, 3):
         return Interface.ASGI
-    if iscoroutinefunction(getattr(application, "__call__")) and _accepts(application, 1):  # noqa: B004, B009
+    if inspect.iscoroutinefunction(getattr(application, "__call__")) and _accepts(application, 1):  # noqa: B004, B009
         return Interface.ASGI_2
     return None
 
 
 def _interface_of_callable(application: Any) -> Interface | None:
-    if iscoroutinefunction(application) or iscoroutinefunction(application.__call__):
+    if inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(application.__call__):
         return Interface.ASGI if _accepts(application, 3) else None
     if _is_factory(application):
         return None
@@ -317,7 +315,7 @@ def _accepts(function: Callable[..., Any], count: int) -> bool:
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
-    except ValueError:  # some callables written in C have none
+    except (TypeError, ValueError):  # some callables written in C have none
         return None
 
 

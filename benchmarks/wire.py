@@ -1,0 +1,132 @@
+"""Whole servers on loopback, loaded by wrk: `python -m benchmarks.wire`.
+
+The adapters run under uvicorn (httptools, uvloop, one process); gunicorn and waitress serve the same Flask application
+without an adapter, and uvicorn a native ASGI one. All of them have been started before the first measurement, and are
+measured interleaved, one at a time. The load needs a core for itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from .applications import HELLO
+from .report import OURS, Report, interleaved
+from .served import SERVED
+
+UNIT = "requests/s"
+# A server that has not answered by then does not start.
+START_LIMIT = 30.0
+STOP_LIMIT = 10.0
+
+
+@contextmanager
+def running(application: str, name: str, log: Path) -> Iterator[str]:
+    """A server in a process of its own, once it answers rightly; gives its address."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        descriptor = listening.fileno()
+        address = "http://{}:{}/".format(*listening.getsockname())
+        command = [sys.executable, "-m", "benchmarks.served", application, name, str(descriptor)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, pass_fds=[descriptor], stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_for_answer(address, process)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_answer(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once the server gives the right page; raise if it ends, or never does."""
+    end = time.monotonic() + START_LIMIT
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(address, timeout=START_LIMIT) as response:
+                page = response.read()
+        except urllib.error.URLError:
+            time.sleep(0.05)
+            continue
+        if page != HELLO:
+            raise RuntimeError(f"the server answered {page!r:.100}")
+        return
+    raise RuntimeError(f"the server did not answer within {START_LIMIT:.0f} s (exit status {process.poll()})")
+
+
+def load(wrk: str, address: str, connections: int, seconds: float) -> float:
+    """Requests a second under wrk; raise if any of them was not answered with the page."""
+    command = [wrk, "--threads", "1", "--connections", str(connections), "--duration", f"{seconds:.0f}s", address]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
+    if wrong := re.search(r"(Socket errors|Non-2xx or 3xx responses):.*", said):
+        raise RuntimeError(wrong.group())
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    assert found is not None, said
+    return float(found.group(1))
+
+
+def measure(wrk: str, application: str, rounds: int, seconds: float, connections: int, report: Report) -> None:
+    """Start everything that serves one application, and load each in turn."""
+    question = f"{application}, {connections} connections"
+    with ExitStack() as ends:
+        logs = Path(ends.enter_context(tempfile.TemporaryDirectory()))
+        addresses = {}
+        for name in SERVED[application]:
+            log = logs / name
+            try:
+                address = ends.enter_context(running(application, name, log))
+                load(wrk, address, connections, 1)
+            except RuntimeError as error:
+                said = log.read_text(encoding="utf-8", errors="replace").splitlines()
+                report.fail(question, UNIT, name, f"{error}; it said last: {said[-1] if said else 'nothing'}")
+            else:
+                addresses[name] = address
+        for name in interleaved(rounds, list(addresses)):
+            report.add(question, UNIT, name, load(wrk, addresses[name], connections, seconds))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and end with status 1 if ours failed; 2 if there is nothing to load it with."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.wire", description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="rounds for each server (default: 5)")
+    parser.add_argument("--seconds", type=float, default=3, help="whole seconds for each measurement (default: 3)")
+    parser.add_argument("--connections", type=int, default=32, help="kept-alive connections (default: 32)")
+    parser.add_argument("--quick", action="store_true", help="one round of one second: no figure counts")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+    options = parser.parse_args(arguments)
+    rounds, seconds = (1, 1.0) if options.quick else (options.rounds, options.seconds)
+
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        print("wrk is not on PATH; it makes the load. Debian and Ubuntu: apt-get install wrk. macOS: brew install wrk")
+        return 2
+
+    contenders = dict.fromkeys(name for servers in SERVED.values() for name in servers)
+    report = Report(list(contenders))
+    for application in SERVED:
+        print(f"... {application}", file=sys.stderr, flush=True)
+        measure(wrk, application, rounds, seconds, options.connections, report)
+
+    print(f"{rounds} rounds of {seconds:.0f} s, {options.connections} connections\n")
+    print(report.tables())
+    if options.json:
+        report.write_json(options.json, rounds=rounds, seconds=seconds, connections=options.connections)
+    return 1 if any(OURS in reasons for reasons in report.failed.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

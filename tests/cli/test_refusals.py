@@ -1,0 +1,203 @@
+"""`python -m bridge serve` with what it cannot serve: one clear line, a status, never a traceback of ours."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Ended, ended
+
+NEITHER = (
+    "is neither a WSGI application, which is called with 2 arguments, nor an ASGI application, which is called with 3 "
+    "and awaited"
+)
+NEEDS_ARGUMENTS = "needs arguments, and is called without any; wrap it in a function that gives them"
+FORM = "is not of the form MODULE:APP, such as shop.web:app or shop.web:create()"
+
+
+def serve(directory: Path, *arguments: str) -> Ended:
+    """The command, run to its end."""
+    return ended("-m", "bridge", "serve", *arguments, directory=directory)
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        ("shop", f"'shop' {FORM}"),
+        ("shop:", f"'shop:' {FORM}"),
+        (":app", f"':app' {FORM}"),
+        ("shop:create(1)", f"'shop:create(1)' {FORM}"),
+        ("shop:()", f"'shop:()' {FORM}"),
+        ("src/shop.py:app", f"'src/shop.py:app' {FORM} (a module is named with dots and without .py)"),
+        ("shop:aplication", "shop has no attribute 'aplication'; did you mean 'application'?"),
+        ("shop:zzz", "shop has no attribute 'zzz'"),
+        ("shop:site.web.ap", "shop:site.web has no attribute 'ap'; did you mean 'app'?"),
+        ("shop:settings", "shop:settings (dict) cannot be called, so it is neither a WSGI nor an ASGI application"),
+        ("shop:number()", "shop:number (int) cannot be called; write it without the ()"),
+        ("shop:functools", "shop:functools (module) is a module, not an application; write functools:APP"),
+        ("shop:create", f"shop:create (function) {NEITHER}; if it returns one, write shop:create()"),
+        (
+            "shop:create_with_defaults",
+            f"shop:create_with_defaults (function) {NEITHER}; if it returns one, write shop:create_with_defaults()",
+        ),
+        (
+            "shop:create_with_arguments()",
+            f"shop:create_with_arguments {NEEDS_ARGUMENTS}",
+        ),
+        ("shop:Instance", f"shop:Instance (type) {NEITHER}; an instance of it may be one"),
+        ("shop:one_argument_too_many", f"shop:one_argument_too_many (function) {NEITHER}"),
+        ("shop:coroutine_of_two", f"shop:coroutine_of_two (function) {NEITHER}"),
+    ],
+)
+def test_a_wrong_target_is_one_line(directory: Path, target: str, line: str) -> None:
+    """A wrong form, attribute or object is one line that says what it is and what to write; the status is 2."""
+    refused = serve(directory, target)
+    assert (refused.status, refused.only_line) == (2, f"bridge: {line}")
+
+
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [
+        ("shop:asgi", "shop:asgi (function) is ASGI, and ...: python -m uvicorn shop:asgi"),
+        ("shop:asgi_instance", "shop:asgi_instance (shop.AsgiInstance) is ASGI, and ...: python -m uvicorn ..."),
+        ("shop:asgi_partial", "shop:asgi_partial (functools.partial) is ASGI, and ...: python -m uvicorn ..."),
+        ("shop:asgi_undeclared", "shop:asgi_undeclared (function) is ASGI, and ...: python -m uvicorn ..."),
+        ("shop:AsgiEndpoint", "shop:AsgiEndpoint (type) is ASGI, and ...: python -m uvicorn shop:AsgiEndpoint"),
+        ("shop:AsgiTwice", "shop:AsgiTwice (type) is ASGI 2, and ...: python -m uvicorn shop:AsgiTwice"),
+        ("shop:asgi_twice", "shop:asgi_twice (function) is ASGI 2, and ...: python -m uvicorn shop:asgi_twice"),
+        ("shop:create_asgi()", "shop:create_asgi() (function) is ASGI, and ...: python -m uvicorn --factory ..."),
+    ],
+)
+def test_an_asgi_application_is_sent_to_an_asgi_server(directory: Path, target: str, command: str) -> None:
+    """An ASGI application, in every form, is recognized and the line names the command that serves it; status 2."""
+    refused = serve(directory, target)
+    expected = "bridge: " + command.replace(
+        "...:", "serving that on a WSGI server is not built yet; an ASGI server serves it as it is:"
+    ).replace("...", target.removesuffix("()"))
+    assert (refused.status, refused.only_line) == (2, expected)
+
+
+def test_an_adapter_is_told_from_its_application(directory: Path) -> None:
+    """An application that is wrapped already is ASGI, so it is not wrapped twice."""
+    (directory / "wrapped.py").write_text("import bridge, shop\nasgi = bridge.WsgiToAsgi(shop.application)\n")
+    refused = serve(directory, "wrapped:asgi")
+    assert refused.status == 2
+    assert refused.only_line.startswith("bridge: wrapped:asgi (bridge.wsgi_to_asgi.WsgiToAsgi) is ASGI, ")
+
+
+@pytest.mark.parametrize("module", ["nowhere", "nowhere.web", "shop.web", "package.nowhere"])
+def test_a_missing_module_is_named(directory: Path, module: str) -> None:
+    """A module that does not exist, or a package on the way to it, is named with the directory that was searched."""
+    (directory / "package").mkdir()
+    (directory / "package" / "__init__.py").touch()
+    refused = serve(directory, f"{module}:app")
+    missing = "nowhere" if module == "nowhere.web" else module
+    assert refused.status == 2
+    assert refused.only_line == f"bridge: there is no module {missing!r} in {directory} or elsewhere on sys.path"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import flsk", "No module named 'flsk'"),
+        ("from shop import aplication", "cannot import name 'aplication' from 'shop' "),
+        ("import broken.deeper", "No module named 'broken.deeper'; 'broken' is not a package"),
+    ],
+)
+def test_an_import_that_fails_inside_is_not_a_missing_module(directory: Path, source: str, reason: str) -> None:
+    """An ImportError inside the module says which import failed and where, and that the module itself was found."""
+    (directory / "broken.py").write_text(f"\n{source}\n")
+    refused = serve(directory, "broken:app")
+    assert refused.status == 2
+    assert refused.only_line.startswith(f"bridge: cannot import broken: {reason}")
+    assert refused.only_line.endswith(f" ({directory / 'broken.py'}, line 2)")
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("raise LookupError('no configuration')", "LookupError: no configuration"),
+        ("def app(:", "SyntaxError: invalid syntax (broken.py, line 1)"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+    ],
+)
+def test_an_error_inside_shows_the_application_s_traceback(directory: Path, source: str, error: str) -> None:
+    """Any other error of the module shows the traceback from the module on, and ends with one line; the status is 2."""
+    (directory / "broken.py").write_text(source)
+    refused = serve(directory, "broken:app")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.splitlines()[-1] == f"bridge: cannot import broken: it raised {error}"
+    assert str(directory / "broken.py") in refused.err
+    assert "bridge/cli.py" not in refused.err
+    assert "importlib" not in refused.err
+
+
+def test_an_error_of_a_factory_shows_its_traceback(directory: Path) -> None:
+    """What a factory raises is shown from the factory on; the last line has it in one line."""
+    refused = serve(directory, "shop:create_broken()")
+    assert refused.status == 2
+    assert refused.err.splitlines()[-1] == "bridge: shop:create_broken() raised LookupError: no configuration, nowhere"
+    assert "in create_broken" in refused.err
+    assert "bridge/cli.py" not in refused.err
+
+
+def test_a_port_in_use_is_one_line(directory: Path) -> None:
+    """A port that another process listens on is one line with the remedy, and the status 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = serve(directory, "shop:application", "--port", str(port))
+    assert refused.status == 1
+    assert refused.only_line == (
+        f"bridge: cannot listen on http://127.0.0.1:{port}: Address already in use; choose another --host or --port "
+        "(0: one that is free)"
+    )
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "..", "host name"])
+def test_a_host_that_is_not_here_is_one_line(directory: Path, host: str) -> None:
+    """An address of another machine (RFC 5737 keeps this one free) or what is no host name is one line; status 1."""
+    refused = serve(directory, "shop:application", "--port", "0", "--host", host)
+    assert refused.status == 1
+    assert refused.only_line.startswith(f"bridge: cannot listen on http://{host}:0: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "the following arguments are required: MODULE:APP"),
+        (["shop:application", "--port", "65536"], "argument --port: '65536' is not a whole number, 0 to 65535"),
+        (["shop:application", "--port", "http"], "argument --port: 'http' is not a whole number, 0 to 65535"),
+        (["shop:application", "--threads", "0"], "argument --threads: '0' is not a whole number, at least 1"),
+        (["shop:application", "--threads", "-3"], "argument --threads: '-3' is not a whole number, at least 1"),
+        (["shop:application", "--thread", "3"], "unrecognized arguments: --thread 3"),
+    ],
+)
+def test_wrong_options_are_refused(directory: Path, arguments: list[str], complaint: str) -> None:
+    """A wrong option is refused with its usage and the reason, before anything is imported; the status is 2."""
+    refused = serve(directory, *arguments)
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.splitlines()[0].startswith("usage: python -m bridge")
+    assert complaint in refused.err.splitlines()[-1]
+
+
+def test_no_command_is_refused(directory: Path) -> None:
+    """`python -m bridge` alone says that a command is missing; the status is 2."""
+    refused = ended("-m", "bridge", directory=directory)
+    assert refused.status == 2
+    assert refused.err.splitlines()[-1] == "python -m bridge: error: the following arguments are required: COMMAND"
+
+
+def test_without_uvicorn_the_remedy_is_named(directory: Path) -> None:
+    """Where uvicorn is not installed, the line names the command that installs it; the status is 2."""
+    # None in sys.modules is how Python itself marks a module that must not be found.
+    program = (
+        "import sys; sys.modules['uvicorn'] = None; from bridge.cli import main;"
+        "sys.exit(main(['serve', 'shop:application']))"
+    )
+    refused = ended("-c", program, directory=directory)
+    assert refused.status == 2
+    assert refused.only_line == (
+        "bridge: uvicorn is not installed, but `serve` needs it: pip install 'wsgi-asgi-bridge[serve]'"
+    )

@@ -1,0 +1,1 @@
+"""The examples and README's code, run as a user runs them."""

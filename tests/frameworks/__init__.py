@@ -1,0 +1,1 @@
+"""The law in one direction: what a framework answers natively, it answers through `WsgiToAsgi`, byte for byte."""

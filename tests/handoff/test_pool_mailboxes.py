@@ -1,0 +1,131 @@
+"""Work for one thread of the pool and no other."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+from bridge.handoff.workers import Worker, WorkerPool, current_worker
+from tests.handoff.pools import Busy, occupied, real_pool, release, threads_of
+from tests.harness import LIMIT, eventually
+
+
+def announced(pool: WorkerPool) -> Worker:
+    """Let a job announce another one for its thread; return the worker when it is over."""
+    found: list[Worker] = []
+    over = threading.Event()
+
+    def job() -> None:
+        worker = current_worker()
+        assert worker is not None
+        pool.announce(worker)
+        found.append(worker)
+        over.set()
+
+    pool.submit(job)
+    assert over.wait(LIMIT)
+    return found[0]
+
+
+def test_in_the_same_thread() -> None:
+    """W10: what is submitted to a worker runs in its very thread, whichever else is free."""
+    with real_pool(4) as pool:
+        busy = occupied(pool, 3)
+        worker = announced(pool)
+        release(busy)
+        closing = Busy()
+        closing.release.set()
+        closed_by: list[Worker | None] = []
+        pool.submit_to(worker, lambda: closed_by.append(current_worker()))
+        pool.announce(worker)
+        pool.submit_to(worker, closing)
+        assert closing.begun.wait(LIMIT)
+        assert closed_by == [worker]
+
+
+def test_ahead_of_the_queue() -> None:
+    """W10: a closing job goes ahead of new requests."""
+    ran: list[str] = []
+    with real_pool(1) as pool:
+        worker = announced(pool)
+        busy = occupied(pool, 1)
+        last = threading.Event()
+        pool.submit(lambda: ran.append("request"))
+        pool.submit(last.set)
+        pool.submit_to(worker, lambda: ran.append("close"))
+        release(busy)
+        assert last.wait(LIMIT)
+    assert ran == ["close", "request"]
+
+
+def test_a_thread_waits_for_what_was_announced() -> None:
+    """W10: a thread does not end by being idle before the announced job has come."""
+    with real_pool(1, idle_seconds=0.01) as pool:
+        worker = announced(pool)
+        thread = threads_of(pool)
+        other = WorkerPool(1, idle_seconds=0.01)
+        over = threading.Event()
+        other.submit(over.set)
+        assert over.wait(LIMIT)
+        eventually(lambda: not threads_of(other), "a thread that nothing was announced to ends")
+        assert threads_of(pool) == thread
+        closed = threading.Event()
+        pool.submit_to(worker, closed.set)
+        assert closed.wait(LIMIT)
+        eventually(lambda: not threads_of(pool), "then it ends")
+
+
+def test_a_retired_thread_waits_for_what_was_announced() -> None:
+    """W10, W20: nor does it end by a retirement; new requests have a new thread meanwhile."""
+    with real_pool(1) as pool:
+        worker = announced(pool)
+        [thread] = threads_of(pool)
+        pool.retire()
+        busy = occupied(pool, 1)
+        assert busy[0].thread is not thread
+        assert thread.is_alive()
+        closed_in: list[threading.Thread] = []
+        pool.submit_to(worker, lambda: closed_in.append(threading.current_thread()))
+        thread.join(LIMIT)
+        assert closed_in == [thread]
+        assert not thread.is_alive()
+        release(busy)
+
+
+def test_downloads_take_no_thread_from_requests() -> None:
+    """W11: requests run while every thread of the pool has a file to close later, and no thread spins meanwhile."""
+    with real_pool(3) as pool:
+        workers = []
+        meeting = threading.Barrier(4)
+
+        def job_of_a_download() -> None:
+            worker = current_worker()
+            assert worker is not None
+            pool.announce(worker)
+            workers.append(worker)
+            meeting.wait(LIMIT)
+
+        for _ in range(3):
+            pool.submit(partial(job_of_a_download))
+        meeting.wait(LIMIT)
+        eventually(lambda: pool.counts() == (3, 0, 0), "all threads are asleep")
+        request = Busy()
+        request.release.set()
+        pool.submit(request)
+        ran_meanwhile = request.begun.wait(2)
+        for worker in workers:
+            pool.submit_to(worker, int)
+        assert ran_meanwhile, "the request waited for a download to end"
+
+
+def test_requests_prefer_threads_without_a_file_to_close() -> None:
+    """W11: while another thread is asleep or can be started, a request does not run where a file is to be closed."""
+    with real_pool(2) as pool:
+        worker = announced(pool)
+        [thread] = threads_of(pool)
+        busy = occupied(pool, 1)
+        assert busy[0].thread is not thread
+        closed = threading.Event()
+        pool.submit_to(worker, closed.set)
+        assert closed.wait(LIMIT)
+        release(busy)

@@ -1,0 +1,1 @@
+"""WsgiToAsgi under every real ASGI server, over loopback sockets."""

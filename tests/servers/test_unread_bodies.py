@@ -1,0 +1,28 @@
+"""Streams whose request has a body that the application leaves unread: the disconnect stands behind it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.servers.running import RunningServer, eventually
+from tests.servers.wire import LAST_CHUNK, Wire, chunked, head
+
+APPLICATION = "application:app"
+
+FREE_WITHIN = 3.0  # seconds
+
+LARGE = head("POST", "/ticks", "Content-Length: 200000") + bytes(200_000)
+SMALL = head("POST", "/ticks", "Transfer-Encoding: chunked") + chunked(b"abc") + LAST_CHUNK
+
+
+@pytest.mark.parametrize("request_bytes", [LARGE, SMALL], ids=["large", "small"])
+def test_the_thread_is_free_again(own_server: RunningServer, request_bytes: bytes) -> None:
+    """W18, B1: the client of an endless stream vanishes, and no byte of its body was read; its thread is free again."""
+    with Wire(own_server.port) as wire:
+        wire.send(request_bytes)
+        assert wire.take_head().startswith(b"HTTP/1.1 200")
+        assert wire.take(1)
+        wire.reset()
+    assert eventually(lambda: own_server.counts()["busy"] == 1, FREE_WITHIN)
+    counts = own_server.counts()
+    assert (counts["opened"], counts["closed"]) == (1, 1)

@@ -1,0 +1,91 @@
+"""The benchmarks run, and tell a wrong answer from a fast one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import wsgi_to_asgi
+from benchmarks.null_server import Exchange, Message, exchange
+from benchmarks.report import Report, interleaved
+
+
+def test_quick_run_measures_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every question is answered rightly by every contender, printed, and written with what it depends on."""
+    results = tmp_path / "results.json"
+    assert wsgi_to_asgi.main(["--quick", "--json", str(results)]) == 0
+    written = json.loads(results.read_text(encoding="utf-8"))
+    assert written["failed"] == {}
+    for question in wsgi_to_asgi.questions(streamed=8):
+        expected = set(wsgi_to_asgi.ADAPTERS) | ({wsgi_to_asgi.EXECUTOR} if question.is_small else set())
+        assert set(written["figures"][question.name]) == expected
+        assert all(figure > 0 for figures in written["figures"][question.name].values() for figure in figures)
+    assert written["machine"]["packages"]["a2wsgi"] != "not installed"
+    assert "upload in 64 KiB blocks" in capsys.readouterr().out
+
+
+def test_a_wrong_answer_is_no_figure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A contender whose answer is short is reported as failed and not measured; if it is ours, the status is 1."""
+
+    async def short(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"short"})
+
+    monkeypatch.setitem(wsgi_to_asgi.ADAPTERS, "bridge", lambda *_: short)
+    assert wsgi_to_asgi.main(["--quick", "--only", "a list, 1 at once"]) == 1
+    assert "bridge failed: RuntimeError: status 200 with 5 of 14 bytes" in capsys.readouterr().out
+
+
+def test_receive_waits_for_the_end_of_the_response() -> None:
+    """The null server is honest: after the body, `receive` gives nothing before the last `send`, then a disconnect."""
+    events: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        bodies: list[Message] = [await receive(), await receive()]
+        assert [(message["body"], message["more_body"]) for message in bodies] == [(b"one", True), (b"two", False)]
+        waiting = asyncio.ensure_future(receive())
+        waiting.add_done_callback(lambda _: events.append("disconnect"))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        events.append("last")
+        await send({"type": "http.response.body"})
+        assert await asyncio.wait_for(waiting, 10) == {"type": "http.disconnect"}
+        assert await receive() == {"type": "http.disconnect"}
+
+    served = asyncio.run(exchange(app, [b"one", b"two"]))
+    assert events == ["last", "disconnect"]
+    assert (served.status, served.received, served.complete) == (200, 1, True)
+
+
+def test_an_unfinished_response_is_not_complete() -> None:
+    """A response without its last message does not count as whole."""
+    served = Exchange([b""])
+    asyncio.run(served.send({"type": "http.response.start", "status": 200}))
+    asyncio.run(served.send({"type": "http.response.body", "body": b"x", "more_body": True}))
+    assert not served.complete
+
+
+@pytest.mark.parametrize(
+    ("rounds", "order"), [(0, []), (1, ["a", "b", "c"]), (3, ["a", "b", "c", "b", "c", "a", "c", "a", "b"])]
+)
+def test_rounds_are_interleaved(rounds: int, order: Iterable[str]) -> None:
+    """Each contender has its turn in each round, and each round is led by another one."""
+    assert list(interleaved(rounds, ["a", "b", "c"])) == order
+
+
+def test_report_gives_medians_ranges_and_ratios() -> None:
+    """The tables show the median with its range, and how many times faster the bridge is."""
+    report = Report(["bridge", "other", "none"])
+    for figure in (1000.0, 3000.0, 2000.0):
+        report.add("q", "requests/s", "bridge", figure)
+    report.add("q", "requests/s", "other", 500.0)
+    tables = report.tables()
+    assert "2,000 (1,000 to 3,000)" in tables
+    assert tables.splitlines()[-1].split() == ["q", "4.00", "-"]
