@@ -63,6 +63,8 @@ class Input:
         """Fill buffer with what is there and return how many bytes that was; wait for one piece. 0 is the end."""
         self._check_open()
         with memoryview(buffer) as view, view.cast("B") as target:
+            if target.readonly:
+                raise TypeError(f"readinto needs a buffer that can be written to, not {type(buffer).__name__}")
             part = self.read1(len(target))
             target[: len(part)] = part
         return len(part)
@@ -182,6 +184,10 @@ class Input:
     def tell(self) -> int:
         """Raise io.UnsupportedOperation."""
         raise io.UnsupportedOperation("wsgi.input cannot tell a position: the body is read as it comes")
+
+    def detach(self) -> None:
+        """Raise io.UnsupportedOperation: there is no raw file behind the body."""
+        raise io.UnsupportedOperation("wsgi.input has no raw file")
 
     def truncate(self, size: int | None = None, /) -> int:
         """Raise io.UnsupportedOperation."""

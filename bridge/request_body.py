@@ -47,6 +47,7 @@ class RequestBody:
     """
 
     __slots__ = (
+        "_ahead",
         "_ahead_slot",
         "_context",
         "_error",
@@ -59,6 +60,7 @@ class RequestBody:
         "_pump_task",
         "_read_timeout",
         "_receive",
+        "_response_began",
         "_resume_slot",
         "_scope",
         "_size",
@@ -80,6 +82,7 @@ class RequestBody:
         max_size: int | None,
         read_timeout: float | None,
         expects_continue: bool,
+        ahead: int,
     ) -> None:
         self._receive = receive
         self._loop = loop
@@ -88,6 +91,8 @@ class RequestBody:
         self._max_size = max_size
         self._read_timeout = read_timeout
         self._expects_continue = expects_continue
+        self._ahead = ahead
+        self._response_began = False
         self.on_disconnect: Callable[[], None] | None = None
         self._inbox: deque[bytes] = deque()
         self._size = 0
@@ -173,6 +178,8 @@ class RequestBody:
     def response_began_in_loop(self) -> None:
         """Take note that the response's start went out: a client that waited for 100-continue has its answer."""
         self._expects_continue = False
+        self._response_began = True
+        self._resume_in_loop()
 
     def _start_pump_in_loop(self) -> None:
         if not self._started:
@@ -182,7 +189,7 @@ class RequestBody:
     async def _pump(self) -> None:
         try:
             while self._take_message_in_loop(await self._receive()):
-                # The slot for a message that nobody asked for is now full, and the pump and the reader do:
+                # What may be held for a reader that has not asked is there, and the pump and the reader do:
                 #
                 #   pump (loop)                          take (worker)
                 #   1. the message is in the inbox       a. take the message out of the inbox
@@ -192,15 +199,25 @@ class RequestBody:
                 #
                 # If (a) comes before 2, step 3 sees it; if it comes after 2, (b) does. Both may happen: then the wake
                 # finds nobody waiting and does nothing.
-                while self._inbox and not self._is_complete:
+                while self._is_full():
                     self._resume_slot = self._loop.slot()
                     self._holding = True
-                    if self._inbox:
+                    if self._is_full():
                         await self._resume_slot
                     self._holding = False
                     self._resume_slot = None
         except Exception as error:  # noqa: BLE001  handed to the reader
             self._failed_in_loop(error)
+
+    def _is_full(self) -> bool:
+        """Tell whether the pump holds all that it may.
+
+        That is one message. But an application that answers and does not read would never hear of its client's leaving,
+        which the server tells behind the body; so once the response has begun, it is ``_ahead`` bytes.
+        """
+        if not self._inbox or self._is_complete:
+            return False
+        return not self._response_began or sum(map(len, self._inbox)) >= self._ahead
 
     def _pump_ended_in_loop(self) -> None:
         self._pump_task = None

@@ -80,6 +80,7 @@ class WsgiRequest:
         "_done",
         "_ended",
         "_error",
+        "_file_in_use",
         "_headers",
         "_hints",
         "_home",
@@ -150,6 +151,7 @@ class WsgiRequest:
         self._is_complete = False
         self._is_started = False
         self._sent_size = 0
+        self._file_in_use = False  # by the server or by a thread that reads it
         self._slot: Any = None
         self._refused: Overloaded | None = None
         self._submitted = False
@@ -338,10 +340,12 @@ class WsgiRequest:
         extensions = self._scope.get("extensions") or {}
         short = response.remaining is not None and response.remaining > transfer.count
         if transfer.path is not None:
+            self._file_in_use = True
             self._is_complete = True
             await self._send({"type": "http.response.pathsend", "path": transfer.path})
             transfer.count = 0
         elif "http.response.zerocopysend" in extensions:
+            self._file_in_use = True
             self._is_complete = not short
             await self._send(
                 {
@@ -367,7 +371,9 @@ class WsgiRequest:
     async def _send_blocks_in_loop(self, transfer: FileTransfer, short: bool) -> None:
         files = self._adapter.files
         while transfer.count and not self.gone:
+            self._file_in_use = True
             block = await self._read_block_in_loop(files, transfer)
+            self._file_in_use = False
             if not block or self.gone:
                 return
             last = not transfer.count and not short
@@ -440,6 +446,8 @@ class WsgiRequest:
         if self._tasks is not None:
             self._tasks.cancel_in_loop()
         self._wake_worker()
+        if self._transfer is not None and not self._file_in_use:
+            self._finish_transfer()  # the loop may be waiting in a send() that the server does not end
         if not self._submitted:
             self._done = True
         elif not self._done:

@@ -203,6 +203,7 @@ class WsgiToAsgi:
             max_size=self._max_body_size,
             read_timeout=self._read_timeout,
             expects_continue=expects_continue,
+            ahead=self._write_buffer,
         )
         read_ahead: ReadAhead | None = None
         if self._body == "auto":

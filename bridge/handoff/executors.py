@@ -29,7 +29,7 @@ class ExecutorWorkers:
                 f"executor must run its jobs in threads of this process; {type(executor).__name__} does not: "
                 "pass a concurrent.futures.ThreadPoolExecutor, or threads= for bridge's own pool"
             )
-        if not callable(getattr(executor, "submit", None)):
+        if isinstance(executor, type) or not callable(getattr(executor, "submit", None)):
             raise UsageError(f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}")
         self._executor = executor
         self._max_queued = max_queued

@@ -89,7 +89,7 @@ class AsyncioLoop:
         # Calls run in a context of nobody's: asyncio would copy that of whoever happens to call first, and one
         # request's variables would be seen in another's.
         self._context = Context()
-        self.put = Wakeups(partial(loop.call_soon_threadsafe, context=self._context)).put
+        self.put = Wakeups(partial(loop.call_soon_threadsafe, context=self._context), loop.is_closed).put
         self.slot: Callable[[], Slot] = loop.create_future
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
 
@@ -179,7 +179,10 @@ class TrioLoop:
         self._closed = False
         self.asyncio_loop: asyncio.AbstractEventLoop | None = None
         self.pid = os.getpid()
-        self.put = Wakeups(self._schedule).put
+        self.put = Wakeups(self._schedule, self._is_known_to_be_closed).put
+
+    def _is_known_to_be_closed(self) -> bool:
+        return self._closed  # not is_closed(), which would wake the loop to find out
 
     def _schedule(self, call: Callable[[], None]) -> None:
         try:

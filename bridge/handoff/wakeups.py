@@ -19,6 +19,7 @@ class Wakeups:
 
     schedule: runs a callable in the loop soon and may be called from any thread; raises RuntimeError once the loop is
         closed.
+    is_closed: tells whether it is; asked only while a drain is scheduled already. Default: it never is.
     """
 
     # No call is lost. A thread and the loop do, each in this order:
@@ -35,10 +36,11 @@ class Wakeups:
     # The token is a lock that is only ever tried: a plain flag is a few nanoseconds cheaper, but needs an order of
     # writes that a build without the global lock does not promise.
 
-    __slots__ = ("_calls", "_schedule", "_token")
+    __slots__ = ("_calls", "_is_closed", "_schedule", "_token")
 
-    def __init__(self, schedule: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(self, schedule: Callable[[Callable[[], None]], object], is_closed: Callable[[], bool] = bool) -> None:
         self._calls: deque[Callable[[], None]] = deque()
+        self._is_closed = is_closed
         self._token = threading.Lock()
         self._schedule = schedule
 
@@ -56,6 +58,10 @@ class Wakeups:
                 self._calls.clear()
                 self._token.release()
                 raise
+        elif self._is_closed():
+            # A drain was scheduled before the loop was closed, and will never run.
+            self._calls.clear()
+            raise RuntimeError("the event loop is closed")
 
     def _drain_in_loop(self) -> None:
         self._token.release()
@@ -69,3 +75,8 @@ class Wakeups:
             except Exception:
                 # One request's error must not take the calls of others along.
                 logger.exception("bridge: a call into the event loop failed; this is a bug in bridge")
+            except BaseException:
+                # Ctrl-C in the middle of a call: it goes on to the loop, and the calls behind this one run later.
+                if calls and self._token.acquire(False):
+                    self._schedule(self._drain_in_loop)
+                raise

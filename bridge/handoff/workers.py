@@ -86,6 +86,7 @@ class WorkerPool:
 
     __slots__ = (
         "__weakref__",
+        "_alive",
         "_count",
         "_epoch",
         "_idle",
@@ -121,7 +122,8 @@ class WorkerPool:
         # In order, and a job is taken out of the middle at no cost when its client leaves.
         self._queue: OrderedDict[Job, None] = OrderedDict()
         self._idle: list[Worker] = []
-        self._count = 0
+        self._count = 0  # threads of this epoch
+        self._alive = 0  # threads of all epochs
         self._started = 0
         self._on_the_way: Worker | None = None
         self._epoch += 1
@@ -136,7 +138,7 @@ class WorkerPool:
             if not queue and self._idle and self._on_the_way is None:
                 # The ordinary case, first: a thread is free.
                 queue[job] = None
-                sent = self._send_next(job)
+                sent = self._send_next()
                 waits = False
             else:
                 # Threads that can take a job soon: those asleep, those not started yet, and the one on its way.
@@ -145,12 +147,15 @@ class WorkerPool:
                 if waits and self._max_queued is not None and len(queue) - soon >= self._max_queued:
                     raise Overloaded(f"all {self._threads} threads are busy and {self._max_queued} requests wait")
                 queue[job] = None
-                sent = self._send_next(job) if self._on_the_way is None else None
+                sent = self._send_next() if self._on_the_way is None else None
+                if not self._alive:
+                    del queue[job]
+                    raise Overloaded("no worker thread could be started")
         if sent is not None:
             sent.baton.wake()
         return waits
 
-    def _send_next(self, job: Job | None = None) -> Worker | None:
+    def _send_next(self) -> Worker | None:
         """Send a thread on its way; return it if it is asleep and has to be woken. The mutex is held."""
         idle = self._idle
         # The one that went to sleep last: the others can then sleep out. One that will have a file to close is left for
@@ -158,8 +163,7 @@ class WorkerPool:
         for index in range(len(idle) - 1, -1, -1):
             if not idle[index].expected:
                 return self._wake(index)
-        if self._count < self._threads:
-            self._start_thread(job)
+        if self._count < self._threads and self._start_thread():
             return None
         return self._wake(-1) if idle else None
 
@@ -168,24 +172,23 @@ class WorkerPool:
         worker.is_idle = False
         return worker
 
-    def _start_thread(self, job: Job | None) -> None:
+    def _start_thread(self) -> bool:
+        """Start a thread. Return False if the system gives none. The mutex is held."""
         worker = Worker(self, self._epoch)
         self._started += 1
         thread = threading.Thread(target=worker.run_in_worker, name=f"{self._name}-worker-{self._started}", daemon=True)
         self._on_the_way = worker
         self._count += 1
+        self._alive += 1
         try:
             thread.start()
-        except RuntimeError as error:
-            # The system gives no thread. With others running the job waits for one of them.
+        except (RuntimeError, MemoryError, OSError) as error:
             self._on_the_way = None
             self._count -= 1
-            if self._count == 0 and job is not None:
-                del self._queue[job]
-                raise Overloaded(f"no worker thread could be started ({error})") from error
-            logger.error(  # noqa: TRY400  the traceback would say nothing more
-                "bridge: no worker thread could be started (%s); %d go on", error, self._count
-            )
+            self._alive -= 1
+            logger.error("bridge: no worker thread could be started (%s); %d run", error, self._count)  # noqa: TRY400
+            return False
+        return True
 
     def withdraw(self, job: Job) -> bool:
         """Take a job out of the queue. Return False if it is not there: then a thread has taken it."""
@@ -221,9 +224,11 @@ class WorkerPool:
                     self._idle.remove(worker)
                     worker.is_idle = False
                 job = self._take_job(worker)
-                if self._queue and self._on_the_way is None:
-                    sleeper = self._send_next()
-                if job is None and not self._go_to_sleep(worker, was_idle and not woken):
+                if job is not None:
+                    if self._queue and self._on_the_way is None:
+                        sleeper = self._send_next()
+                elif not self._go_to_sleep(worker, slept_out=was_idle and not woken):
+                    self._alive -= 1
                     return None
             if sleeper is not None:
                 sleeper.baton.wake()
@@ -235,13 +240,12 @@ class WorkerPool:
         """Return the next job for a worker, if there is one. The mutex is held."""
         if worker.mailbox:
             return worker.mailbox.popleft()
-        if not self._queue or worker.epoch != self._epoch:
+        # One of an earlier epoch only where no other thread was to be had.
+        if not self._queue or (worker.epoch != self._epoch and self._count):
             return None
-        if worker.expected and (self._idle or self._count < self._threads):
-            return None  # as in _send_next
         return self._queue.popitem(last=False)[0]
 
-    def _go_to_sleep(self, worker: Worker, slept_out: bool) -> bool:
+    def _go_to_sleep(self, worker: Worker, *, slept_out: bool) -> bool:
         """Note that a worker sleeps from now on. Return False if its thread ends instead. The mutex is held."""
         is_current = worker.epoch == self._epoch
         if not worker.expected:

@@ -34,6 +34,7 @@ HOP_BY_HOP = frozenset(
 )
 
 _REMEMBERED = 1024  # names per table; a client that invents names fills it once and then changes nothing
+_REMEMBERED_LENGTH = 64
 
 # RFC 9110, 5.6.2
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -60,7 +61,7 @@ def cgi_key(name: bytes) -> str:
     if key is None:
         is_passed_on = name and _DASHED.issuperset(lowered)
         key = "HTTP_" + lowered.decode("latin-1").upper().replace("-", "_") if is_passed_on else ""
-    if len(_CGI_KEYS) < _REMEMBERED:
+    if len(_CGI_KEYS) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
         _CGI_KEYS[bytes(name)] = key
     return key
 
@@ -136,27 +137,26 @@ def request_framing(headers: Iterable[Iterable[bytes]]) -> tuple[int | None, boo
 
     Raises BadRequest for Content-Length fields that differ.
     """
-    declared: bytes | None = None
+    declared: list[bytes] = []
     expects_continue = False
     for name, value in headers:
         # Two lengths to look at are cheaper than a lower-cased copy of every name.
         size = len(name)
         if size == 14:
             if name.lower() == b"content-length":
-                declared = value if declared is None or declared == value else declared + b"," + value
+                declared.append(value)
         elif size == 6 and name.lower() == b"expect":
             expects_continue = value.strip().lower() == b"100-continue"
-    if declared is None:
+    if not declared:
         return None, expects_continue
-    text = declared.decode("latin-1")
-    if "," in text:
-        text = _one_length(text)
-    return length_from_text(text), expects_continue
+    text = (declared[0] if len(declared) == 1 else b",".join(declared)).decode("latin-1")
+    return length_from_text(_one_length(text)), expects_continue
 
 
 def length_from_text(text: str) -> int | None:
     """Return a Content-Length as a number, None if it is none (RFC 9110, 8.6: digits only)."""
     # int() would take "+5", "1_000" and digits of other scripts; the bound keeps it from numbers with a million digits.
+    text = text.strip(" \t")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
@@ -183,7 +183,7 @@ def headers_from_environ(environ: Environ) -> RawHeaders:
 def _field_name(key: str) -> bytes:
     text = key[5:]
     name = b"" if text in _UNPREFIXED else text.replace("_", "-").lower().encode("latin-1", "replace")
-    if len(_FIELD_NAMES) < _REMEMBERED:
+    if len(_FIELD_NAMES) < _REMEMBERED and len(key) <= _REMEMBERED_LENGTH:
         _FIELD_NAMES[key] = name
     return name
 
@@ -212,7 +212,8 @@ def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list
         if type(name) is not str or type(value) is not str:
             if not isinstance(name, str) or not isinstance(value, str):
                 raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
-            name, value = str(name), str(value)
+            # What a subclass holds, not what it shows: str() of an Enum is its name.
+            name, value = str.__str__(name), str.__str__(value)
         raw_name = names.get(name)
         if raw_name is None:
             raw_name = _response_name(name)
@@ -247,7 +248,7 @@ def _response_name(name: str) -> bytes:
         )
     if name.lower() in HOP_BY_HOP:
         raw_name = b""
-    if len(_RESPONSE_NAMES) < _REMEMBERED:
+    if len(_RESPONSE_NAMES) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
         _RESPONSE_NAMES[name] = raw_name
     return raw_name
 

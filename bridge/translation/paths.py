@@ -30,29 +30,47 @@ def environ_paths(
     app_root_path: the part of root_path that stood there before a framework added its mounts to it, where the framework
         tells (Starlette does). Behind a proxy that takes that part off, path begins with the mounts alone.
     """
+    root_path = _with_slash(root_path)
     # The text of an ASCII path is its bytes: raw_path could add nothing.
     whole = path if path.isascii() else _path_bytes(path, root_path.rstrip("/"), raw_path).decode("latin-1")
-    if whole[:1] != "/" and whole:
+    if whole[:1] != "/":
         whole = _rooted(whole)
-    if not root_path or root_path == "/":
+    if root_path in ("", "/"):
         return "", whole
     mounts = ""
+    app_root_path = _with_slash(app_root_path or "")
     if app_root_path and root_path.startswith(app_root_path):
-        mounts = _script_name(root_path[len(app_root_path) :])
-        script_name = _script_name(app_root_path) + mounts
-    else:
-        script_name = _script_name(root_path)
-    path_info = cut_prefix(whole, script_name)
-    if mounts and path_info is whole:
-        path_info = cut_prefix(whole, mounts)
-    return script_name, path_info
+        mounts = _with_slash(root_path[len(app_root_path) :])
+        root_path = app_root_path.rstrip("/") + mounts
+    for prefix in (root_path, mounts):
+        path_info = _cut_root(path, whole, prefix)
+        if path_info is not None:
+            return _native(root_path), path_info
+    return _native(root_path), whole if path else ""
 
 
-def _script_name(root_path: str) -> str:
-    """Return a root path as PEP 3333 has SCRIPT_NAME: bytes in a latin-1 coat, with a slash before and none behind."""
+def _cut_root(path: str, whole: str, root_path: str) -> str | None:
+    """Return what follows root_path in whole, the bytes of path; None if path does not begin with it."""
     root_path = root_path.rstrip("/")
-    if root_path and root_path[0] != "/":
-        root_path = "/" + root_path
+    if not root_path:
+        return None
+    path_info = cut_prefix(whole, _native(root_path))
+    if path_info is not whole:
+        return path_info
+    if path.isascii() or cut_prefix(path, root_path) is path:
+        return None
+    # The text matches and the bytes do not: the root path's own bytes are no UTF-8 and were lost on the way. Slashes
+    # are the same in both, so as many segments are cut.
+    return "".join("/" + segment for segment in whole.split("/")[root_path.count("/") + 1 :])
+
+
+def _with_slash(root_path: str) -> str:
+    return root_path if not root_path or root_path[0] == "/" else "/" + root_path
+
+
+def _native(root_path: str) -> str:
+    """Return a root path as PEP 3333 has SCRIPT_NAME: bytes in a latin-1 coat, without a slash at its end."""
+    root_path = root_path.rstrip("/")
     return root_path if root_path.isascii() else _encode(root_path).decode("latin-1")
 
 

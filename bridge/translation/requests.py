@@ -68,7 +68,10 @@ def environ_from_scope(
             script_name, path_info = environ_paths(scope["path"], mount, raw_path)
         target = request_target(script_name, path_info, raw_path, query)
         environ = _CONSTANT.copy()
-        environ["REQUEST_METHOD"] = scope["method"]
+        method = scope["method"]
+        if not isinstance(method, str):
+            raise TypeError(f"method is {method!r}, not a str")
+        environ["REQUEST_METHOD"] = method
         environ["SCRIPT_NAME"] = script_name
         environ["PATH_INFO"] = path_info
         environ["QUERY_STRING"] = query
@@ -125,7 +128,17 @@ def _add_server(environ: Environ, server: Iterable[Any] | None) -> None:
     if ":" in host and host[-1] != "]":
         host, _, host_port = host.rpartition(":")
     environ["SERVER_NAME"] = host or "localhost"
-    environ["SERVER_PORT"] = host_port if host_port.isdigit() else _DEFAULT_PORTS.get(environ["wsgi.url_scheme"], "80")
+    if _port(host_port) is None:
+        host_port = _DEFAULT_PORTS.get(environ["wsgi.url_scheme"], "80")
+    environ["SERVER_PORT"] = host_port
+
+
+def _port(text: str) -> int | None:
+    """Return a port number, None if text is none: int() alone takes digits of other scripts and chokes on long ones."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        return None
+    number = int(text)
+    return number if number <= 65_535 else None
 
 
 def scope_from_environ(environ: Environ) -> dict[str, Any]:
@@ -170,7 +183,8 @@ def _address(name: object, port: object, unknown_port: int | None) -> tuple[str,
     """Return ASGI's ``(host, port)``, None if the name is unknown."""
     if not name:
         return None
-    host, number = str(name), str(port)
+    host = str(name)
     if host[0] == "[" and host[-1] == "]":
         host = host[1:-1]
-    return host, int(number) if number.isascii() and number.isdigit() else unknown_port
+    number = _port(str(port))
+    return host, unknown_port if number is None else number

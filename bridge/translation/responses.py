@@ -251,13 +251,14 @@ class AsgiResponse:
         if self.bodiless:
             body = b""
         elif self.remaining is not None:
-            if len(body) > self.remaining:
+            remaining = self.remaining - len(body)
+            if remaining < 0:
                 raise ApplicationError(f"the application declared {self.declared} bytes (Content-Length) and sent more")
-            self.remaining -= len(body)
-            if self.remaining and not more:
+            if remaining and not more:
                 raise ApplicationError(
-                    f"the application declared {self.declared} bytes (Content-Length) and sent {self.remaining} less"
+                    f"the application declared {self.declared} bytes (Content-Length) and sent {remaining} less"
                 )
+            self.remaining = remaining
         self.state = following
         return body
 

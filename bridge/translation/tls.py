@@ -97,7 +97,7 @@ def tls_from_environ(environ: Environ) -> dict[str, Any] | None:
     chain = []
     certificate = environ.get("SSL_CLIENT_CERT")
     while certificate:
-        chain.append(certificate)
+        chain.append(_text(certificate))
         certificate = environ.get(f"SSL_CLIENT_CERT_CHAIN_{len(chain) - 1}")
     verify = _text(environ.get("SSL_CLIENT_VERIFY") or "NONE")
     if not chain and verify == "NONE" and not any(extension.values()):

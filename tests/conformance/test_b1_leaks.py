@@ -146,7 +146,7 @@ def test_no_circles(ending: str) -> None:
 
 
 def test_memory_does_not_grow() -> None:
-    """B1: a thousand more requests of all kinds take no more memory."""
+    """B1: hundreds of requests more, good and bad ones, take no more memory."""
     chunks = [b"x" * 1000] * 3
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:
@@ -165,19 +165,19 @@ def test_memory_does_not_grow() -> None:
             await request(adapter, path="/fail")
 
     async def main() -> int:
-        await some(300)
+        await some(100)
         gc.collect()
         tracemalloc.start()
         try:
             before, _ = tracemalloc.get_traced_memory()
-            await some(500)
+            await some(200)
             gc.collect()
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         return after - before
 
-    assert run(main, limit=60) < 200_000
+    assert run(main, limit=60) < 100_000
 
 
 def test_no_descriptor_is_left() -> None:

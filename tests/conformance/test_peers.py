@@ -203,7 +203,7 @@ def test_body_is_not_joined_in_quadratic_time(mode: str) -> None:
     """W4: not: a body in many pieces is joined in quadratic time."""
 
     def seconds(count: int) -> float:
-        begin = time.perf_counter()
+        begin = time.process_time()
         found = result_in_app(
             lambda environ: len(environ["wsgi.input"].read(-1)),
             "POST",
@@ -211,7 +211,7 @@ def test_body_is_not_joined_in_quadratic_time(mode: str) -> None:
             options={"body": mode, "prefetch_size": 100_000_000},
         )
         assert found == 2000 * count
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     seconds(100)
     small = min(seconds(500), seconds(500))
@@ -222,9 +222,9 @@ def test_body_is_not_joined_in_quadratic_time(mode: str) -> None:
 def test_many_equal_headers() -> None:
     """W3: not: 40,000 equal headers freeze the loop for seconds."""
     adapter = adapt(answering(b"ok"), max_headers=50_000)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert fetch(adapter, headers=[(b"x-a", b"x")] * 40_000).status == 200
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize("status", ["200", "404", "599"])

@@ -130,9 +130,9 @@ def test_cost_is_linear(name: bytes) -> None:
     """W3: the cost is linear in the number of headers: 40,000 equal ones take less than a second."""
     adapter = adapt(answering(b"ok"), max_headers=50_000)
     headers = [(name, b"1")] * 40_000
-    begin = time.perf_counter()
+    begin = time.process_time()
     response = fetch(adapter, headers=headers, body=[b"1"])
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert response.status == 200
 
 
@@ -140,9 +140,9 @@ def test_cost_of_different_names() -> None:
     """W3: 40,000 headers with as many names take less than a second, and no cache of names keeps them."""
     adapter = adapt(answering(b"ok"), max_headers=50_000)
     headers = [(b"x-%d" % number, b"1") for number in range(40_000)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert fetch(adapter, headers=headers).status == 200
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize(("number", "status"), [(999, 200), (1000, 431)])

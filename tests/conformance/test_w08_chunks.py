@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bridge.errors import ApplicationError
 from tests.conformance.adapting import adapt, get
 from tests.conformance.applications import PLAIN, Chunks, streaming
-from tests.harness import Exchange, Gate, fetch, run
+from tests.harness import Exchange, Gate, fetch, request, run, until
 
 
 def test_write_before_the_chunks() -> None:
@@ -192,6 +193,32 @@ def test_not_introspected() -> None:
 
     for app in (Application(), Method().answer, spread):
         assert fetch(adapt(app, valid=False)).body == b"called"
+
+
+def test_write_after_the_end() -> None:
+    """W8: write() that the application kept is an error once the request is over, in any thread, and at once."""
+    kept: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        kept.append(start_response("200 OK", list(PLAIN)))
+        return [b"x"]
+
+    async def main() -> None:
+        await request(adapt(app, valid=False))
+        outcome: list[Any] = []
+
+        def late() -> None:
+            try:
+                outcome.append(kept[0](b"late"))
+            except (ApplicationError, OSError) as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=late)
+        thread.start()
+        await until(lambda: outcome, "the late write ends", limit=2)
+        assert isinstance(outcome[0], Exception)
+
+    run(main)
 
 
 def test_not_iterated_further_than_needed() -> None:

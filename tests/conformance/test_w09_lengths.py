@@ -102,6 +102,26 @@ def test_fewer_written_than_declared() -> None:
     assert isinstance(response.error, ApplicationError)
 
 
+@pytest.mark.parametrize(("second", "complete"), [("3", True), ("4", False)])
+def test_two_lengths(second: str, complete: bool) -> None:
+    """W9: two equal lengths are one; of two different ones neither is believed."""
+    response = get(answering(b"abc", headers=[*lengthy(3), ("content-length", second)]))
+    assert response.complete is complete
+    if complete:
+        assert response.header(b"content-length") == b"3"
+    else:
+        assert isinstance(response.error, ApplicationError)
+        assert response.messages == []
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "+3", "3, 3", "", "3.0", "\xb2"])
+def test_no_length(length: str) -> None:
+    """W9: a length that is no number is the application's error; it would be for the server to stumble over."""
+    response = get(answering(b"abc", headers=[*PLAIN, ("Content-Length", length)]))
+    assert isinstance(response.error, ApplicationError)
+    assert response.messages == []
+
+
 def test_length_zero() -> None:
     """W9: a declared length of zero is a complete response without a body."""
     response = get(answering(headers=lengthy(0)))

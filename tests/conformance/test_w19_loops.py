@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.adapting import adapt
-from tests.conformance.applications import PLAIN, answering
+from tests.conformance.applications import PLAIN, answering, endless, streaming
 from tests.conformance.settling import settle
 from tests.harness import (
     BACKENDS,
@@ -39,6 +39,25 @@ def test_on_every_loop(backend: str, server: dict[str, Any]) -> None:
     """W19: on asyncio, uvloop and trio."""
     response = fetch(adapt(echo), "POST", "/x", body=[b"a\n", b"b\n"], backend=backend, server=server)
     assert (response.body, response.complete, response.error) == (b"/xa\nb\n", True, None)
+
+
+@pytest.mark.parametrize("mode", ["auto", "stream", "spool"])
+@pytest.mark.parametrize("server", [{}, {"suspending": True}])
+def test_eager_tasks(mode: str, server: dict[str, Any]) -> None:
+    """W19: on a loop whose tasks begin eagerly, which Python has from 3.12 on."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(getattr(asyncio, "eager_task_factory", None))
+        adapter = adapt(echo, body=mode)
+        for body in (b"a\nb\n", [b"a\n", b"b\n", b""]):
+            response = await request(adapter, "POST", "/x", body=body, server=server)
+            assert (response.body, response.complete, response.error) == (b"/xa\nb\n", True, None)
+        for how in ("disconnect", "cancel"):
+            async with Exchange(adapt(streaming(endless), body=mode), **server) as exchange:
+                await exchange.until(lambda exchange=exchange: exchange.response.body)  # type: ignore[misc]
+                getattr(exchange, how)()
+
+    run(main)
 
 
 def test_one_after_the_other() -> None:

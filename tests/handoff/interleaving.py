@@ -154,7 +154,7 @@ class Interleaving:
                 strand.run()
         except Stopped:
             pass
-        except BaseException as error:  # noqa: BLE001  the test raises it again
+        except BaseException as error:
             strand.error = error
         del self._by_thread[threading.get_ident()]
         strand.is_over = True
@@ -235,6 +235,21 @@ def by(choices: list[int]) -> Callable[[int], int]:
     return lambda count: next(rest, 0) % count
 
 
+class Order:
+    """Chooses as a prefix says, and then the thread that ran last; remembers what it chose from what."""
+
+    def __init__(self, prefix: list[int]) -> None:
+        self.prefix = prefix
+        self.chosen: list[int] = []
+        self.counts: list[int] = []
+
+    def __call__(self, count: int) -> int:
+        choice = self.prefix[len(self.chosen)] if len(self.chosen) < len(self.prefix) else 0
+        self.chosen.append(choice)
+        self.counts.append(count)
+        return choice
+
+
 def every_order(scenario: Callable[[Callable[[int], int]], object], limit: int) -> int:
     """Run a scenario once for every order that its threads can have; return how many that were.
 
@@ -242,20 +257,12 @@ def every_order(scenario: Callable[[Callable[[int], int]], object], limit: int) 
     """
     prefix: list[int] = []
     for number in range(1, limit + 1):
-        chosen: list[int] = []
-        counts: list[int] = []
-
-        def choose(count: int, chosen: list[int] = chosen, counts: list[int] = counts) -> int:
-            choice = prefix[len(chosen)] if len(chosen) < len(prefix) else 0
-            chosen.append(choice)
-            counts.append(count)
-            return choice
-
-        scenario(choose)
-        while chosen and chosen[-1] == counts[-1] - 1:
-            chosen.pop()
-            counts.pop()
-        if not chosen:
+        order = Order(prefix)
+        scenario(order)
+        while order.chosen and order.chosen[-1] == order.counts[-1] - 1:
+            order.chosen.pop()
+            order.counts.pop()
+        if not order.chosen:
             return number
-        prefix = [*chosen[:-1], chosen[-1] + 1]
+        prefix = [*order.chosen[:-1], order.chosen[-1] + 1]
     raise AssertionError(f"there are more than {limit} orders")

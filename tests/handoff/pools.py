@@ -27,6 +27,10 @@ class Busy:
         assert self.release.wait(LIMIT)
 
 
+def nothing() -> None:
+    """A job that is over as soon as it begins."""
+
+
 def threads_of(pool: WorkerPool) -> list[threading.Thread]:
     """The threads of a pool that are alive."""
     return [thread for thread in threading.enumerate() if thread.name.startswith(f"{pool._name}-worker-")]

@@ -12,7 +12,7 @@ import pytest
 
 from bridge.errors import Overloaded, UsageError
 from bridge.handoff.executors import ExecutorWorkers
-from tests.handoff.pools import Busy
+from tests.handoff.pools import Busy, nothing
 from tests.harness import LIMIT, eventually
 
 
@@ -35,7 +35,7 @@ class HandExecutor(Executor):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())
-                except BaseException as error:  # noqa: BLE001  what an executor does
+                except BaseException as error:
                     future.set_exception(error)
 
         thread = threading.Thread(target=run)
@@ -50,7 +50,7 @@ class InlineExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001  what an executor does
+        except BaseException as error:
             future.set_exception(error)
         return future
 
@@ -59,7 +59,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     """What Python 3.14 has under this name runs its jobs in interpreters of their own."""
 
 
-class Full(Exception):  # noqa: N818  as queue.Full
+class Full(Exception):
     """What an executor with a queue of its own may raise."""
 
 
@@ -130,7 +130,7 @@ def test_a_refused_submit(error: Exception) -> None:
     dropped = Dropped()
     for _ in range(3):
         with pytest.raises(Overloaded, match=str(error)) as caught:
-            workers.submit(int, dropped)
+            workers.submit(nothing, dropped)
         assert caught.value.__cause__ is error
     assert workers.counts() == (0, 0, 0)
     assert dropped.reasons == []
@@ -141,7 +141,7 @@ def test_an_executor_that_was_shut_down() -> None:
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
     with pytest.raises(Overloaded):
-        ExecutorWorkers(executor).submit(int, Dropped())
+        ExecutorWorkers(executor).submit(nothing, Dropped())
 
 
 @pytest.mark.parametrize("max_queued", [0, 1, 3])
@@ -217,11 +217,11 @@ def test_threads_that_cannot_be_set_up() -> None:
     executor = ThreadPoolExecutor(1, initializer=fail)
     workers = ExecutorWorkers(executor)
     dropped = Dropped()
-    workers.submit(int, dropped)
+    workers.submit(nothing, dropped)
     eventually(lambda: dropped.reasons, "it is said not to run")
     assert isinstance(dropped.reasons[0], RuntimeError)
     with pytest.raises(Overloaded):
-        workers.submit(int, dropped)
+        workers.submit(nothing, dropped)
     assert workers.counts() == (0, 0, 0)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import threading
 import weakref
 from functools import partial
+from typing import Any
 
 import pytest
 
 from bridge.errors import Overloaded, UsageError
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
-from tests.handoff.pools import Busy, occupied, real_pool, release, threads_of
+from tests.handoff.pools import Busy, nothing, occupied, real_pool, release, threads_of
 from tests.harness import LIMIT, eventually
 
 
@@ -51,7 +53,7 @@ def test_threads_start_when_needed() -> None:
             busy += occupied(pool, 1)
             assert len(threads_of(pool)) == count
             assert pool.counts() == (count, count, 0)
-        assert pool.submit(int) is True
+        assert pool.submit(nothing) is True
         assert len(threads_of(pool)) == 3
         assert pool.counts() == (3, 3, 1)
         release(busy)
@@ -122,7 +124,12 @@ def test_max_queued(max_queued: int) -> None:
         release(busy + ran)
         eventually(lambda: pool.counts()[1:] == (0, 0), "all have run")
         assert all(job.begun.is_set() for job in ran)
-        assert pool.submit(int) is False
+        assert pool.submit(nothing) is False
+
+
+def meet(meeting: threading.Barrier) -> None:
+    """A job that waits for others."""
+    meeting.wait(LIMIT)
 
 
 def test_max_queued_while_threads_are_coming() -> None:
@@ -131,7 +138,7 @@ def test_max_queued_while_threads_are_coming() -> None:
         for _ in range(20):
             meeting = threading.Barrier(4)
             for _ in range(4):
-                assert pool.submit(partial(meeting.wait, LIMIT)) is False
+                assert pool.submit(partial(meet, meeting)) is False
             eventually(lambda: pool.counts()[1:] == (0, 0), "they met")
 
 
@@ -141,10 +148,15 @@ def test_any_number_may_wait() -> None:
     with real_pool(1) as pool:
         busy = occupied(pool, 1)
         for _ in range(10_000):
-            pool.submit(partial(ran.release))
+            pool.submit(partial(release_one, ran))
         release(busy)
         for _ in range(10_000):
             assert ran.acquire(timeout=LIMIT)
+
+
+def release_one(semaphore: threading.Semaphore) -> None:
+    """A job that says that it ran."""
+    semaphore.release()
 
 
 def test_withdraw() -> None:
@@ -158,7 +170,7 @@ def test_withdraw() -> None:
         assert pool.withdraw(jobs["b"]) is True
         assert pool.withdraw(jobs["b"]) is False
         assert pool.withdraw(busy[0]) is False
-        assert pool.withdraw(int) is False
+        assert pool.withdraw(nothing) is False
         assert pool.counts() == (1, 1, 2)
         release(busy)
         eventually(lambda: pool.counts() == (1, 0, 0), "the rest has run")
@@ -203,6 +215,21 @@ def test_current_worker() -> None:
     assert current_worker() is None
 
 
+def test_counts_in_a_signal_handler() -> None:
+    """B3: a signal handler may ask for the counts, also in a thread that is just about to change them."""
+    found: list[tuple[int, int, int]] = []
+    with real_pool(1) as pool:
+        release(occupied(pool, 1))
+        eventually(lambda: pool.counts() == (1, 0, 0), "its thread is asleep")
+        before = signal.signal(signal.SIGUSR1, lambda *_: found.append(pool.counts()))
+        try:
+            with pool._mutex:
+                signal.raise_signal(signal.SIGUSR1)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+    assert found == [(1, 0, 0)]
+
+
 def test_a_finished_job_is_not_held() -> None:
     """B1: an idle thread holds nothing of the request that it ran last."""
     with real_pool(1) as pool:
@@ -220,17 +247,20 @@ def test_a_finished_job_is_not_held() -> None:
 
 def test_a_pool_without_threads_is_not_held() -> None:
     """B1: an adapter that is thrown away takes its pool along once its threads have ended."""
-    pool = WorkerPool(1, idle_seconds=0.01)
-    gone = weakref.ref(pool)
-    ran_in(pool)
-    eventually(lambda: not threads_of(pool), "the thread ends")
-    del pool
+
+    def used() -> weakref.ref[WorkerPool]:
+        pool = WorkerPool(1, idle_seconds=0.01)
+        ran_in(pool)
+        eventually(lambda: not threads_of(pool), "the thread ends")
+        return weakref.ref(pool)
+
+    gone = used()
     gc.collect()
     assert gone() is None
 
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"threads": -1}, {"threads": 1, "max_queued": -1}])
-def test_options_without_meaning(options: dict[str, int]) -> None:
+def test_options_without_meaning(options: dict[str, Any]) -> None:
     """B2: a pool without threads, or with a negative queue, is refused."""
     with pytest.raises(UsageError):
         WorkerPool(**options)

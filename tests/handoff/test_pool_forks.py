@@ -114,7 +114,7 @@ PARENT = """if True:
     ids=["busy", "idle", "locked", "worker", "twice"],
 )
 def test_a_child_begins_anew(scenario: str) -> None:
-    """W19: after a fork the child forgets the parent's threads, locks and queue and starts its own; so does no parent."""
+    """W19: after a fork the child forgets the parent's threads, locks and queue and starts its own."""
     finished = run_python(PARENT + scenario)
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "child ran" in finished.stdout
@@ -127,11 +127,16 @@ def test_a_job_that_returns_in_the_child() -> None:
         + """
     forked, over = [], threading.Event()
     def application():
+        worker = threading.current_thread()
+        def when_it_has_ended():
+            worker.join(10)
+            in_child()
+            os._exit(0)
         forked.append(os.fork())
         over.set()
         if forked[0] == 0:
-            # When this job returns, its thread is the child's last one and ends.
-            threading.Thread(target=lambda: (in_child(), os._exit(0))).start()
+            # When this job returns, its thread is the child's only other one, and ends.
+            threading.Thread(target=when_it_has_ended).start()
     pool.submit(application)
     assert over.wait(10)
     status = os.waitpid(forked[0], 0)[1]

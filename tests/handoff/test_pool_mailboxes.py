@@ -6,7 +6,7 @@ import threading
 from functools import partial
 
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
-from tests.handoff.pools import Busy, occupied, real_pool, release, threads_of
+from tests.handoff.pools import Busy, nothing, occupied, real_pool, release, threads_of
 from tests.harness import LIMIT, eventually
 
 
@@ -114,7 +114,7 @@ def test_downloads_take_no_thread_from_requests() -> None:
         pool.submit(request)
         ran_meanwhile = request.begun.wait(2)
         for worker in workers:
-            pool.submit_to(worker, int)
+            pool.submit_to(worker, nothing)
         assert ran_meanwhile, "the request waited for a download to end"
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from bridge.errors import Overloaded
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
 from tests.handoff.interleaving import Interleaving, by, every_order
+from tests.handoff.pools import nothing
 from tests.handoff.stepping_pool import stepping_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 choices = st.lists(st.integers(0, 5), max_size=80)
 lateness = st.integers(0, 3)
@@ -56,7 +57,7 @@ class Meeting:
         self.left += 1
 
 
-def submit_all(pool: WorkerPool, jobs: list[Callable[[], None]]) -> None:
+def submit_all(pool: WorkerPool, jobs: Sequence[Callable[[], None]]) -> None:
     """What one submitting thread does."""
     for job in jobs:
         pool.submit(job)
@@ -152,15 +153,15 @@ def download(pool: WorkerPool, announced: list[Worker]) -> None:
     others=st.integers(0, 3),
     retire=st.booleans(),
 )
-def test_announced_jobs(
-    choices: list[int], late: int, threads: int, downloads: int, others: int, retire: bool
-) -> None:
+def test_announced_jobs(choices: list[int], late: int, threads: int, downloads: int, others: int, retire: bool) -> None:
     """W10: an announced job runs in its own thread, once, while others run; and they run before it is there, too."""
     with stepping_pool(by(choices), threads, late=late) as (run, pool):
         announced: list[Worker] = []
         closed: list[Worker | None] = []
         jobs = [Job(run) for _ in range(others)]
-        run.start(partial(submit_all, pool, [partial(download, pool, announced) for _ in range(downloads)]), "downloads")
+        run.start(
+            partial(submit_all, pool, [partial(download, pool, announced) for _ in range(downloads)]), "downloads"
+        )
         run.start(partial(submit_all, pool, list(jobs)), "others")
         if retire:
             run.start(pool.retire, "retirement")
@@ -239,6 +240,6 @@ def test_without_new_threads(
         run.go_on()
         assert [job.ended for job in accepted] == [1] * len(accepted)
         for worker in announced:
-            pool.submit_to(worker, int)
+            pool.submit_to(worker, nothing)
         run.go_on()
         assert_at_rest(run, pool)

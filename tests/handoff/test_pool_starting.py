@@ -10,7 +10,7 @@ import pytest
 
 from bridge.errors import Overloaded
 from bridge.handoff.workers import Worker, current_worker
-from tests.handoff.pools import Busy, occupied, real_pool, release, threads_of
+from tests.handoff.pools import Busy, nothing, occupied, real_pool, release, threads_of
 from tests.harness import LIMIT, eventually
 
 if TYPE_CHECKING:
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
     from bridge.handoff.workers import WorkerPool
 
-
-
-class Interrupted(BaseException):
-    """What a signal handler raised."""
-
-
-ERRORS = [RuntimeError("can't start new thread"), MemoryError(), OSError("a tracer's"), Interrupted()]
+ERRORS = [RuntimeError("can't start new thread"), MemoryError(), OSError("a tracer's")]
 
 
 @pytest.fixture
@@ -122,7 +116,7 @@ def test_a_sleeping_thread_is_used(no_threads: Callable[[BaseException | None], 
         pool.submit(request)
         ran = request.begun.wait(2)
         no_threads(None)
-        pool.submit_to(announced[0], int)
+        pool.submit_to(announced[0], nothing)
         assert ran, "it waits although a thread is asleep"
 
 
@@ -147,7 +141,7 @@ def test_no_thread_is_left_over(no_threads: Callable[[BaseException | None], Non
     with real_pool(2, idle_seconds=0.02) as pool:
         no_threads(RuntimeError("can't start new thread"))
         with pytest.raises(Overloaded):
-            pool.submit(int)
+            pool.submit(nothing)
         no_threads(None)
         assert_usable(pool)
         eventually(lambda: not threads_of(pool), "idle threads end")

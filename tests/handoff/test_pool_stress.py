@@ -26,7 +26,7 @@ def _restless() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def submit_from(count: int, submit: Callable[[int], None]) -> None:
+def submit_from(count: int, submit: Callable[[int], object]) -> None:
     """Call `submit` in so many threads at once, and wait until all have returned."""
     begin = threading.Barrier(count)
 
@@ -63,6 +63,11 @@ def test_every_job_runs_once() -> None:
     assert sorted(ran) == [(submitter, number) for submitter in range(4) for number in range(1500)]
 
 
+def meet_one(meeting: threading.Barrier) -> None:
+    """A job that waits for the others."""
+    meeting.wait(LIMIT)
+
+
 def meet(pool: WorkerPool, size: int, submitters: int) -> None:
     """Let as many jobs as there are threads wait for one another, submitted by several threads."""
     meeting = threading.Barrier(size + 1)
@@ -70,7 +75,7 @@ def meet(pool: WorkerPool, size: int, submitters: int) -> None:
 
     def submit(number: int) -> None:
         for _ in range(shares[number]):
-            pool.submit(partial(meeting.wait, LIMIT))
+            pool.submit(partial(meet_one, meeting))
 
     submit_from(submitters, submit)
     meeting.wait(LIMIT)
@@ -109,7 +114,7 @@ def test_retiring_all_the_time() -> None:
         retiring = threading.Thread(target=retire)
         retiring.start()
         try:
-            submit_from(2, lambda half: [pool.submit(partial(job, number)) for number in range(half, 1000, 2)] and None)
+            submit_from(2, lambda half: [pool.submit(partial(job, number)) for number in range(half, 1000, 2)])
             for _ in range(1000):
                 assert finished.acquire(timeout=LIMIT), "a job was lost"
         finally:

@@ -39,12 +39,17 @@ class FreesTheTokenLast(Wakeups):
 
 def in_steps(kind: type[Wakeups], run: Interleaving, schedule: Callable[[Callable[[], None]], object]) -> Wakeups:
     """Wakeups whose queue and token are watched."""
-    wakeups: Any = kind(schedule)
+    wakeups: Any = kind(schedule, never_closed)
     wakeups._calls = StepDeque()
     wakeups._calls.run = run
     wakeups._token = StepLock(run)
     wakeups._token.release = partial(stepping_release, run, wakeups._token.release)
     return wakeups  # type: ignore[no-any-return]
+
+
+def never_closed() -> bool:
+    """What loop.is_closed is while the loop lives."""
+    return False
 
 
 def stepping_release(run: Interleaving, release: Callable[[], None]) -> None:

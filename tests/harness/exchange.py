@@ -80,7 +80,7 @@ class Exchange:
         self._returned = False
         self._thread: int | None = None
         self._task: asyncio.Task[None] | None = None
-        self._scope_of_trio: anyio.CancelScope | None = None
+        self._scope_of_trio = anyio.CancelScope()
         self._nursery: Any = None
         self._changed = Gate("a change")
         self.receive: Callable[[], Awaitable[dict[str, Any]]] = self._receive_awaitable if awaitable else self._receive
@@ -97,12 +97,16 @@ class Exchange:
             if self._nursery is not None and not isinstance(error, Exception):
                 raise  # trio's own cancellation must reach its scope
         finally:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._returned:
             self._returned = True
             self._note("returned")
             self.finished.open()
 
     async def _run_cancellable(self) -> None:
-        with anyio.CancelScope() as self._scope_of_trio:
+        with self._scope_of_trio:
             await self.run()
 
     async def __aenter__(self) -> Self:
@@ -114,6 +118,8 @@ class Exchange:
             self._nursery.start_soon(self._run_cancellable)
         else:
             self._task = loop.create_task(self.run())
+            # A task that is cancelled before its first step runs nothing at all
+            self._task.add_done_callback(lambda _: self._end())
         return self
 
     async def __aexit__(
@@ -123,6 +129,9 @@ class Exchange:
             if kind is not None:
                 self.cancel()
             await self.finished.passed()
+        except TimeoutError as error:
+            error.add_note(f"{self.scope.get('path')}: {self.events}")
+            raise
         finally:
             if not self._returned:
                 self.cancel()
@@ -146,7 +155,7 @@ class Exchange:
         """Cancel the application as a server does that stops."""
         if self._task is not None:
             self._task.cancel()
-        elif self._scope_of_trio is not None:
+        else:
             self._scope_of_trio.cancel()
 
     async def until(self, holds: Callable[[], object], limit: float = LIMIT) -> None:

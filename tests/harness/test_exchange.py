@@ -255,6 +255,18 @@ def test_cancel(backend: str) -> None:
     assert ended == [True]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_cancelled_before_the_first_step(backend: str) -> None:
+    """An application that is cancelled before it began has ended too."""
+
+    async def main() -> None:
+        async with Exchange(echo, body=[Gate("never")]) as exchange:
+            exchange.cancel()
+        assert not exchange.response.messages
+
+    run(main, backend=backend)
+
+
 def test_error_is_kept() -> None:
     """The error of the application is in the response, with its identity."""
     error = LookupError("mine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ def fed(*pieces: bytes | Exception) -> Input:
 def cut(body: bytes, places: Iterable[int]) -> list[bytes]:
     """The body in pieces, none of them empty: an empty one would be its end."""
     ends = sorted({place % (len(body) + 1) for place in places} | {0, len(body)})
-    return [body[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [body[start:end] for start, end in pairwise(ends)]
 
 
 def in_every_way(body: bytes) -> list[list[bytes]]:
@@ -50,9 +51,9 @@ def in_every_way(body: bytes) -> list[list[bytes]]:
     ]
 
 
-bodies = st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r\n", b"\0", b"longer than most"]) | st.binary(max_size=5)).map(
-    b"".join
-)
+bodies = st.lists(
+    st.sampled_from([b"\n", b"a", b"bc", b"\r\n", b"\0", b"longer than most"]) | st.binary(max_size=5)
+).map(b"".join)
 """With many line feeds."""
 
 pieces = st.tuples(bodies, st.lists(st.integers(0, 1000), max_size=6)).map(lambda pair: cut(*pair))

@@ -59,7 +59,7 @@ def test_in_a_with_statement() -> None:
 def test_closing_a_wrapper_closes_it() -> None:
     """W4: wrappers of the library close what they wrap."""
     file = fed(b"body")
-    io.BufferedReader(file).close()  # type: ignore[type-var]
+    io.BufferedReader(file).close()
     assert file.closed
     file = fed(b"body")
     io.TextIOWrapper(file).close()  # type: ignore[type-var]

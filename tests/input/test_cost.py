@@ -13,10 +13,12 @@ from tests.input.feeding import Feed
 
 
 def read_by_hundreds(file: Input) -> list[bytes]:
+    """As a parser reads that knows how much it can hold."""
     return list(iter(lambda: file.read(100), b""))
 
 
 def read_short_lines(file: Input) -> list[bytes]:
+    """As a parser reads that does not trust lines to be short."""
     return list(iter(lambda: file.readline(100), b""))
 
 
@@ -26,7 +28,7 @@ def read_short_lines(file: Input) -> list[bytes]:
     ids=["read", "readline", "lines", "hundreds", "short lines"],
 )
 def test_single_bytes(read: Callable[[Any], list[bytes]]) -> None:
-    """B1: 100,000 bytes without a line feed, in as many pieces, are read in a time that grows with their number only."""
+    """B1: 100,000 bytes without a line feed, in as many pieces, are read in a time that grows with their number."""
 
     def seconds(count: int) -> float:
         file = Input(Feed([b"x"] * count))
@@ -42,7 +44,7 @@ def test_single_bytes(read: Callable[[Any], list[bytes]]) -> None:
 
 
 def test_many_lines_in_one_piece() -> None:
-    """B1: 200,000 lines of one piece are read in a time that grows with their number only, not with the piece's size."""
+    """B1: 200,000 lines of one piece are read in a time that grows with their number, not the square of it."""
     file = Input(Feed([b"line\n" * 200_000]))
     started = time.perf_counter()
     assert sum(1 for _ in file) == 200_000

@@ -70,7 +70,9 @@ def test_nothing_is_left_of_a_body_that_failed() -> None:
             file.read(2)
 
 
-@pytest.mark.parametrize(("method", "argument"), [row for row in READS if row[0] not in ("readlines", "read1", "readinto")])
+@pytest.mark.parametrize(
+    ("method", "argument"), [row for row in READS if row[0] not in ("readlines", "read1", "readinto")]
+)
 def test_no_byte_is_lost(method: str, argument: Any) -> None:
     """W5: a reader that goes on after TimeoutError gets a body without a hole: a short one must not look whole."""
     file = fed(b"abc", ReadTimeout("late"), b"def", ReadTimeout("late"), b"\nrest")

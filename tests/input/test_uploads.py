@@ -8,15 +8,15 @@ import io
 import pytest
 from werkzeug.formparser import parse_form_data
 
-from tests.input.feeding import Feed
 from bridge.input import Input
+from tests.input.feeding import Feed
 
 CONTENT = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(10_000))
 """320,000 bytes with line feeds anywhere."""
 
 HEAD = (
-    b"--frontier\r\nContent-Disposition: form-data; name=\"field\"\r\n\r\nvalue\r\n"
-    b"--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"upload.bin\"\r\n"
+    b'--frontier\r\nContent-Disposition: form-data; name="field"\r\n\r\nvalue\r\n'
+    b'--frontier\r\nContent-Disposition: form-data; name="file"; filename="upload.bin"\r\n'
     b"Content-Type: application/octet-stream\r\n\r\n"
 )
 TAIL = b"\r\n--frontier--\r\n"
@@ -37,7 +37,7 @@ def test_werkzeug(size: int, has_length: bool, is_wrapped: bool) -> None:
     environ = {
         "REQUEST_METHOD": "POST",
         "CONTENT_TYPE": "multipart/form-data; boundary=frontier",
-        "wsgi.input": io.BufferedReader(file) if is_wrapped else file,  # type: ignore[type-var]
+        "wsgi.input": io.BufferedReader(file) if is_wrapped else file,
         "wsgi.input_terminated": True,
     }
     if has_length:

@@ -47,5 +47,6 @@ KINDS = [
     _hypercorn("trio"),
     Kind("granian", "granian {application} --interface asgi --host {host} --port {port}"),
     Kind("daphne", "daphne --bind {host} --port {port} --verbosity 0 {application}"),
-    Kind("gunicorn", "gunicorn {application} --worker-class asgi --bind {host}:{port}"),
+    # Its control socket would lie in the user's home, one for all gunicorns.
+    Kind("gunicorn", "gunicorn {application} --worker-class asgi --bind {host}:{port} --no-control-socket"),
 ]

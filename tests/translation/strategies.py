@@ -79,13 +79,13 @@ def any_scopes(draw: st.DrawFn) -> dict[str, Any]:
         "scheme": draw(st.sampled_from(["http", "https", "ws", "wss", "", None])),
         "http_version": draw(st.sampled_from(["1.0", "1.1", "2", "3", "", None])),
         "path": draw(any_path),
-        "raw_path": draw(st.none() | st.binary(max_size=16) | any_path.map(lambda path: path.encode("utf-8", "replace"))),
+        "raw_path": draw(
+            st.none() | st.binary(max_size=16) | any_path.map(lambda path: path.encode("utf-8", "replace"))
+        ),
         "root_path": draw(st.none() | any_path),
         "query_string": draw(st.none() | st.binary(max_size=12)),
         "client": draw(st.none() | st.tuples(st.just("::1"), st.integers(0, 65535))),
         "server": draw(
-            st.none()
-            | st.tuples(st.just("::1"), st.integers(0, 65535))
-            | st.tuples(st.just("/run/socket"), st.none())
+            st.none() | st.tuples(st.just("::1"), st.integers(0, 65535)) | st.tuples(st.just("/run/socket"), st.none())
         ),
     }

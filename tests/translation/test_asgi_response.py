@@ -50,6 +50,9 @@ def in_state(state: State, start: dict[str, Any] = START) -> AsgiResponse:
 
 ERROR = ApplicationError
 
+STATES = [AWAITING_START, START_HELD, BODY, COMPLETE]
+"""START_REFUSED is the other machine's: here a refused start changes nothing, for an error page can still follow."""
+
 TRANSITIONS: list[tuple[dict[str, Any], list[State | type[ApplicationError]]]] = [
     # "Sent by the application to start sending a response to the client. Needs to be sent as the first response
     # message."
@@ -83,7 +86,7 @@ def picture(response: AsgiResponse) -> list[object]:
     return [getattr(response, name) for name in AsgiResponse.__slots__]
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize(("message", "followings"), TRANSITIONS, ids=[str(row[0].get("type")) for row in TRANSITIONS])
 def test_every_message_in_every_state(
     message: dict[str, Any], followings: list[State | type[ApplicationError]], state: State
@@ -91,7 +94,7 @@ def test_every_message_in_every_state(
     """A4: each message leads to the state that ASGI has for it, or is an error that changes nothing."""
     response = in_state(state)
     before = picture(response)
-    following = followings[list(State).index(state)]
+    following = followings[STATES.index(state)]
     if isinstance(following, State):
         assert response.message(message) == (message.get("body") or b"")
         assert response.state is following
@@ -249,6 +252,7 @@ def test_a_file_of_a_wrong_type(path: Any) -> None:
         ([("Link", "</a>; rel=preload")], [b"</a>; rel=preload"]),
         ([("Link", "1"), ("X", "2"), ("link", "3")], [b"1", b"3"]),
         (iter([("LINK", "\xe9")]), [b"\xe9"]),
+        ([(b"link", b"1"), ("Link", b"\xe9")], [b"1", b"\xe9"]),
     ],
 )
 def test_early_hints(headers: Any, links: list[bytes]) -> None:
@@ -256,7 +260,9 @@ def test_early_hints(headers: Any, links: list[bytes]) -> None:
     assert early_hint_links(headers) == links
 
 
-@pytest.mark.parametrize("headers", [[("Link", "a\r\nb")], [("Link", b"a")], [("X\n", "1")], ["Link"]])
+@pytest.mark.parametrize(
+    "headers", [[("Link", "a\r\nb")], [("Link", b"a\r\nb")], [("Link", 5)], [("X\n", "1")], ["Link"]]
+)
 def test_wrong_early_hints(headers: Any) -> None:
     """W12: hints are checked as any headers are."""
     with pytest.raises(ApplicationError):

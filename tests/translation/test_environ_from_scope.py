@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.errors import BadRequest, BridgeError, ServerError
+from bridge.errors import BadRequest, ServerError
 from bridge.translation.requests import environ_from_scope, request_line, scope_from_environ
 from tests.translation.strategies import any_headers, any_scopes
 
@@ -16,7 +16,7 @@ SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
 """What no scope can do without (specs/www.rst, "HTTP Connection Scope")."""
 
 REQUIRED = {
-    # PEP 3333, "environ Variables"
+    # PEP 3333, "environ Variables"; the adapter adds what is its own: wsgi.input, wsgi.errors, wsgi.multithread
     "REQUEST_METHOD": str,
     "SCRIPT_NAME": str,
     "PATH_INFO": str,
@@ -26,7 +26,6 @@ REQUIRED = {
     "SERVER_PROTOCOL": str,
     "wsgi.version": tuple,
     "wsgi.url_scheme": str,
-    "wsgi.multithread": bool,
     "wsgi.multiprocess": bool,
     "wsgi.run_once": bool,
     # RFC 3875, 4.1
@@ -51,7 +50,7 @@ def test_smallest_scope() -> None:
     assert type(environ) is dict
     assert {key: type(environ[key]) for key in REQUIRED} == REQUIRED
     assert environ["wsgi.version"] == (1, 0)
-    assert (environ["wsgi.multithread"], environ["wsgi.multiprocess"], environ["wsgi.run_once"]) == (True, True, False)
+    assert (environ["wsgi.multiprocess"], environ["wsgi.run_once"]) == (True, False)
     assert environ["wsgi.input_terminated"] is True
     assert environ["GATEWAY_INTERFACE"] == "CGI/1.1"
     assert environ["SERVER_PORT"] == "80"
@@ -219,7 +218,9 @@ def test_scopes_without_a_required_key(missing: str) -> None:
         environ_from_scope({key: value for key, value in SCOPE.items() if key != missing}, [])
 
 
-@pytest.mark.parametrize("headers", [5, [5], [(b"x",)], [(b"x", b"1", b"2")], [("x", b"1")], [(b"x", "1")], [(b"x", None)]])
+@pytest.mark.parametrize(
+    "headers", [5, [5], [(b"x",)], [(b"x", b"1", b"2")], [("x", b"1")], [(b"x", "1")], [(b"x", None)]]
+)
 def test_odd_headers(headers: Any) -> None:
     """B2: headers that are no pairs of bytes are the server's fault."""
     with pytest.raises(ServerError):
@@ -239,8 +240,7 @@ def test_any_bytes(
     """W1, W2, W3: any bytes in path, query and headers give native strings or one of bridge's errors, nothing else."""
     try:
         environ = environ_from_scope(scope, headers, mount=mount, underscores=underscores)
-    except BridgeError as error:
-        assert isinstance(error, BadRequest)
+    except BadRequest:
         return
     for key, value in environ.items():
         assert type(key) is str

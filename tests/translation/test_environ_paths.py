@@ -47,9 +47,7 @@ CAFE = "/caf\xc3\xa9"
     ],
 )
 @pytest.mark.parametrize("has_raw_path", [False, True])
-def test_cut_on_a_segment_boundary(
-    path: str, root_path: str, expected: tuple[str, str], has_raw_path: bool
-) -> None:
+def test_cut_on_a_segment_boundary(path: str, root_path: str, expected: tuple[str, str], has_raw_path: bool) -> None:
     """W2: SCRIPT_NAME is root_path, PATH_INFO the rest of path, or all of it where root_path is no part of it."""
     raw_path = quote_path(path.encode().decode("latin-1")) if has_raw_path else None
     assert environ_paths(path, root_path, raw_path) == expected
@@ -61,7 +59,7 @@ def test_cut_on_a_segment_boundary(
         ("/\ufffd", "", b"/%FF", ("", "/\xff")),
         ("/\ufffd", "", b"/%ff", ("", "/\xff")),
         ("/\ufffd", "", b"/\xff", ("", "/\xff")),
-        ("/\udcff", "", b"/%FF", ("", "/\xff")),
+        ("/\udcff", "", b"/%FF", ("", "/\xff")),  # noqa: PT014  not the first one's letter
         ("/\ufffd", "", b"/%EF%BF%BD", ("", "/\xef\xbf\xbd")),
         ("/\ufffd", "", b"/%FF?q=%FE", ("", "/\xff")),
         ("/\ufffd%FE", "", b"/%FF%25FE", ("", "/\xff%FE")),
@@ -94,7 +92,7 @@ def test_bytes_of_raw_path(path: str, root_path: str, raw_path: bytes, expected:
         ("/\ufffd/x", "/\ufffd", b"/%FF/x"),
         ("/\ufffd/x", "/\ufffd/", b"/%FF/x"),
         ("/a/\ufffd/x", "/a/\ufffd", b"/a/%FF/x"),
-        ("/\udcff/x", "/\udcff", b"/%FF/x"),
+        ("/\udcff/x", "/\udcff", b"/%FF/x"),  # noqa: PT014  not the first one's letter
     ],
 )
 def test_a_root_path_that_is_no_utf8(path: str, root_path: str, raw_path: bytes) -> None:
@@ -102,6 +100,36 @@ def test_a_root_path_that_is_no_utf8(path: str, root_path: str, raw_path: bytes)
     script_name, path_info = environ_paths(path, root_path, raw_path)
     assert path_info == "/x"
     assert script_name
+
+
+@pytest.mark.parametrize(
+    ("path", "root_path", "app_root_path", "expected"),
+    [
+        # With the proxy's part in path, as uvicorn gives it
+        ("/api/old/x", "/api/old", "/api", ("/api/old", "/x")),
+        ("/api/old", "/api/old", "/api", ("/api/old", "")),
+        ("/api/a/b/x", "/api/a/b", "/api", ("/api/a/b", "/x")),
+        # Without it: a proxy took it off
+        ("/old/x", "/api/old", "/api", ("/api/old", "/x")),
+        ("/old", "/api/old", "/api", ("/api/old", "")),
+        ("/older/x", "/api/old", "/api", ("/api/old", "/older/x")),
+        # With a slash at its end
+        ("/api/old/x", "/api//old", "/api/", ("/api/old", "/x")),
+        ("/old/x", "/api//old", "/api/", ("/api/old", "/x")),
+        # No part that was there before the mounts, or no mounts
+        ("/old/x", "/old", "", ("/old", "/x")),
+        ("/old/x", "/old", None, ("/old", "/x")),
+        ("/api/x", "/api", "/api", ("/api", "/x")),
+        ("/x", "/api", "/api", ("/api", "/x")),
+        # Not what it says
+        ("/old/x", "/old", "/api", ("/old", "/x")),
+        ("/caf\xe9/old/x", "/caf\xe9/old", "/caf\xe9", (CAFE + "/old", "/x")),
+        ("/old/\xe9", "/caf\xe9/old", "/caf\xe9", (CAFE + "/old", "/\xc3\xa9")),
+    ],
+)
+def test_mounts_behind_a_proxy(path: str, root_path: str, app_root_path: str | None, expected: tuple[str, str]) -> None:
+    """W2: right under Starlette's mounts behind a proxy, whether or not that takes the application's root path off."""
+    assert environ_paths(path, root_path, None, app_root_path) == expected
 
 
 def test_a_root_path_without_its_slash() -> None:

@@ -46,7 +46,7 @@ fields = st.lists(st.tuples(names.filter(lambda name: name not in CGI_NAMES), vi
     scheme=st.sampled_from(["http", "https"]),
     headers=fields,
 )
-def test_scope_there_and_back(  # noqa: D103  says it below
+def test_scope_there_and_back(
     root_path: str,
     path_info: str,
     query: bytes,

@@ -125,4 +125,6 @@ def test_any_text(status: str) -> None:
 @given(st.text(max_size=6))
 def test_field_text(text: str) -> None:
     """W7: a field holds latin-1 without control characters but the tab (RFC 9110, 5.5)."""
-    assert is_field_text(text) is all(ord(letter) < 256 and (ord(letter) >= 32 or letter == "\t") and letter != "\x7f" for letter in text)
+    assert is_field_text(text) is all(
+        ord(letter) < 256 and (ord(letter) >= 32 or letter == "\t") and letter != "\x7f" for letter in text
+    )

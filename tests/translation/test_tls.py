@@ -82,7 +82,7 @@ def test_extension_becomes_keys(extension: dict[str, Any], expected: dict[str, s
     ],
 )
 def test_keys_become_the_extension(environ: dict[str, str], expected: dict[str, Any] | None) -> None:
-    """A1: the TLS extension from SSL_*, with every key of asgiref's specs/tls.rst; none where the server told nothing."""
+    """A1: the TLS extension from SSL_*, with every key of specs/tls.rst; none where the server told nothing."""
     assert tls_from_environ(environ) == (None if expected is None else NOTHING | expected)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.errors import ApplicationError
-from bridge.translation.responses import AWAITING_START, BODY, COMPLETE, START_HELD, State, WsgiResponse
+from bridge.translation.responses import AWAITING_START, BODY, COMPLETE, START_HELD, START_REFUSED, State, WsgiResponse
 
 if TYPE_CHECKING:
     from bridge._types import OptExcInfo
@@ -25,7 +25,10 @@ def started(*headers: tuple[str, str], method: str = "GET", status: str = "200 O
 def in_state(state: State) -> WsgiResponse:
     """A response in a state, by the shortest way."""
     response = WsgiResponse("GET")
-    if state is not AWAITING_START:
+    if state is START_REFUSED:
+        with pytest.raises(ApplicationError):
+            response.start_response("bad", [("X-First", "1")])
+    elif state is not AWAITING_START:
         response.start_response("200 OK", [("X-First", "1")])
     if state in (BODY, COMPLETE):
         response.chunk(b"first")
@@ -44,55 +47,65 @@ def an_error() -> OptExcInfo:
 
 
 def start(response: WsgiResponse) -> None:
+    """A first call, or a second one without exc_info."""
     response.start_response("201 Created", [("X-Second", "2")])
 
 
 def start_with_none(response: WsgiResponse) -> None:
+    """The same, as frameworks write it."""
     response.start_response("201 Created", [("X-Second", "2")], None)
 
 
 def start_with_no_error(response: WsgiResponse) -> None:
+    """sys.exc_info() where nothing is being handled."""
     response.start_response("201 Created", [("X-Second", "2")], (None, None, None))
 
 
 def start_with_an_error(response: WsgiResponse) -> None:
+    """A call by an error handler."""
     response.start_response("500 Failed", [("X-Second", "2")], an_error())
 
 
 def chunk(response: WsgiResponse) -> None:
+    """A chunk of the body."""
     assert response.chunk(b"chunk") == b"chunk"
 
 
 def empty_chunk(response: WsgiResponse) -> None:
+    """A chunk that says: not yet."""
     assert response.chunk(b"") == b""
 
 
 def end(response: WsgiResponse) -> None:
+    """The end of the iterable."""
     response.end()
 
 
 def finish_writing(response: WsgiResponse) -> None:
+    """The iterable is about to be closed."""
     response.finish_writing()
 
 
 Event = Callable[[WsgiResponse], None]
 
+ERROR = ApplicationError
+
 TRANSITIONS: dict[Event, list[State | type[Exception]]] = {
     # "The application may call start_response more than once, if and only if exc_info is provided"
-    start: [START_HELD, ApplicationError, ApplicationError, ApplicationError],
-    start_with_none: [START_HELD, ApplicationError, ApplicationError, ApplicationError],
-    start_with_no_error: [START_HELD, ApplicationError, ApplicationError, ApplicationError],
+    start: [START_HELD, ERROR, ERROR, ERROR, ERROR],
+    start_with_none: [START_HELD, ERROR, ERROR, ERROR, ERROR],
+    start_with_no_error: [START_HELD, ERROR, ERROR, ERROR, ERROR],
     # "if exc_info is provided, and the HTTP headers have already been sent, start_response must raise an error, and
     # should re-raise using the exc_info tuple"
-    start_with_an_error: [START_HELD, START_HELD, KeyError, KeyError],
+    start_with_an_error: [START_HELD, START_HELD, START_HELD, KeyError, KeyError],
     # "the application must invoke start_response before the iterable yields its first body bytestring"
-    chunk: [ApplicationError, BODY, BODY, ApplicationError],
+    chunk: [ERROR, ERROR, BODY, BODY, ERROR],
     # "headers must not actually be transmitted ... until the first body data that yields a non-empty bytestring"
-    empty_chunk: [AWAITING_START, START_HELD, BODY, COMPLETE],
-    end: [ApplicationError, COMPLETE, COMPLETE, ApplicationError],
-    finish_writing: [COMPLETE, COMPLETE, COMPLETE, COMPLETE],
+    empty_chunk: [AWAITING_START, START_REFUSED, START_HELD, BODY, COMPLETE],
+    end: [ERROR, ERROR, COMPLETE, COMPLETE, ERROR],
+    finish_writing: [COMPLETE] * 5,
 }
-"""What each event leads to in AWAITING_START, START_HELD, BODY and COMPLETE, by PEP 3333."""
+"""What each event leads to in AWAITING_START, START_REFUSED, START_HELD, BODY and COMPLETE, by PEP 3333."""
 
 
 @pytest.mark.parametrize("state", State)
@@ -110,7 +123,7 @@ def test_every_event_in_every_state(event: Event, state: State) -> None:
         event(response)
     assert response.state is state
     assert response.start_message() == before
-    if following is ApplicationError:
+    if following is ERROR:
         assert "the application" in str(caught.value)
         assert state.value in str(caught.value), "an error names event, side and state"
 
@@ -165,18 +178,22 @@ def test_exc_info_after_the_start_is_raised_as_it_was() -> None:
     ("status", "headers"),
     [("bad", []), (200, []), ("200 OK", None), ("200 OK", [("X", "a\nb")]), ("200 OK", [("Content-Length", "x")])],
 )
-@pytest.mark.parametrize("state", [AWAITING_START, START_HELD])
-def test_a_refused_start_changes_nothing(state: State, status: Any, headers: Any) -> None:
-    """W7: a start that may not be sent is refused whole; what was stored before it stays."""
+@pytest.mark.parametrize("state", [AWAITING_START, START_REFUSED, START_HELD])
+def test_a_refused_start(state: State, status: Any, headers: Any) -> None:
+    """W7: a start that may not be sent is refused whole: nothing of it or of one before it goes out, but an error page.
+
+    The call counts: a further one needs exc_info.
+    """
     response = in_state(state)
-    before = response.start_message()
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ERROR):
         response.start_response(status, headers, an_error())
-    assert response.state is state
-    assert response.start_message() == before
-    if state is AWAITING_START:
-        response.start_response("200 OK", [])
-        assert response.state is START_HELD
+    assert response.state is START_REFUSED
+    for event in (start, chunk, end):
+        with pytest.raises(ERROR, match="refused"):
+            event(response)
+    response.start_response("500 Failed", [], an_error())
+    assert response.start_message() == {"type": "http.response.start", "status": 500, "headers": []}
+    chunk(response)
 
 
 @pytest.mark.parametrize(
@@ -249,4 +266,4 @@ def test_responses_without_a_body(method: str, status: str, declared: list[tuple
 
 def test_expects_body() -> None:
     """W11: a file may stand for the body only while nothing of it was given."""
-    assert [in_state(state).expects_body for state in State] == [False, True, False, False]
+    assert [in_state(state).expects_body for state in State] == [False, False, True, False, False]
