@@ -188,7 +188,8 @@ class RequestBody:
 
     async def _pump(self) -> None:
         try:
-            while self._take_message_in_loop(await self._receive()):
+            # Looked at first: trio begins a task that was cancelled before its first step.
+            while not self.gone and self._take_message_in_loop(await self._receive()):
                 # What may be held for a reader that has not asked is there, and the pump and the reader do:
                 #
                 #   pump (loop)                          take (worker)
@@ -287,6 +288,7 @@ class RequestBody:
     def stop_in_loop(self) -> None:
         """Receive no more: the request is over."""
         self.on_disconnect = None
+        self.give_up_in_loop()  # an application may go on reading in a thread of its own
         self._started = True  # a reader may have asked for the pump just now: it is not to start any more
         if self._pump_task is not None:
             with contextlib.suppress(RuntimeError):  # the loop may be closed

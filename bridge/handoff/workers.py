@@ -87,6 +87,7 @@ class WorkerPool:
     __slots__ = (
         "__weakref__",
         "_alive",
+        "_born",
         "_count",
         "_epoch",
         "_idle",
@@ -127,6 +128,7 @@ class WorkerPool:
         self._started = 0
         self._on_the_way: Worker | None = None
         self._epoch += 1
+        self._born = self._epoch  # workers of earlier epochs are those of a parent process
 
     def submit(self, job: Job, _dropped: Callable[[BaseException | None], None] | None = None) -> bool:
         """Queue a job, which is never dropped. Return whether it has to wait because all threads are busy.
@@ -228,7 +230,8 @@ class WorkerPool:
                     if self._queue and self._on_the_way is None:
                         sleeper = self._send_next()
                 elif not self._go_to_sleep(worker, slept_out=was_idle and not woken):
-                    self._alive -= 1
+                    if worker.epoch >= self._born:
+                        self._alive -= 1
                     return None
             if sleeper is not None:
                 sleeper.baton.wake()
@@ -241,7 +244,7 @@ class WorkerPool:
         if worker.mailbox:
             return worker.mailbox.popleft()
         # One of an earlier epoch only where no other thread was to be had.
-        if not self._queue or (worker.epoch != self._epoch and self._count):
+        if not self._queue or worker.epoch < self._born or (worker.epoch != self._epoch and self._count):
             return None
         return self._queue.popitem(last=False)[0]
 

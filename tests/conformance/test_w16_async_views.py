@@ -279,8 +279,10 @@ def test_loop_closed_under_a_waiting_view() -> None:
     adapter = adapt(app, valid=False)
     loop = asyncio.new_event_loop()
     task = loop.create_task(Exchange(adapter).run())
-    loop.run_until_complete(waiting.passed())
-    throw_away(loop)
+    try:
+        loop.run_until_complete(waiting.passed())
+    finally:
+        throw_away(loop)
     adapter.close()
     ended.wait()
     del task

@@ -181,8 +181,10 @@ def test_a_loop_that_was_thrown_away() -> None:
     loop = asyncio.new_event_loop()
     exchange = Exchange(adapter, http_scope("POST", "/left"), body=[b"x", Gate("never")])
     task = loop.create_task(exchange.run())
-    loop.run_until_complete(running.passed())
-    throw_away(loop)
+    try:
+        loop.run_until_complete(running.passed())
+    finally:
+        throw_away(loop)
     go_on.open()
     ended.wait()
     assert fetch(adapter, path="/next").body == b"ok"

@@ -80,7 +80,7 @@ class Exchange:
         self._returned = False
         self._thread: int | None = None
         self._task: asyncio.Task[None] | None = None
-        self._scope_of_trio = anyio.CancelScope()
+        self._scope_of_trio: anyio.CancelScope | None = None
         self._nursery: Any = None
         self._changed = Gate("a change")
         self.receive: Callable[[], Awaitable[dict[str, Any]]] = self._receive_awaitable if awaitable else self._receive
@@ -105,8 +105,8 @@ class Exchange:
             self._note("returned")
             self.finished.open()
 
-    async def _run_cancellable(self) -> None:
-        with self._scope_of_trio:
+    async def _run_cancellable(self, scope: anyio.CancelScope) -> None:
+        with scope:
             await self.run()
 
     async def __aenter__(self) -> Self:
@@ -115,7 +115,8 @@ class Exchange:
         except RuntimeError:
             self._nursery = anyio.create_task_group()
             await self._nursery.__aenter__()
-            self._nursery.start_soon(self._run_cancellable)
+            self._scope_of_trio = anyio.CancelScope()
+            self._nursery.start_soon(self._run_cancellable, self._scope_of_trio)
         else:
             self._task = loop.create_task(self.run())
             # A task that is cancelled before its first step runs nothing at all
@@ -129,8 +130,8 @@ class Exchange:
             if kind is not None:
                 self.cancel()
             await self.finished.passed()
-        except TimeoutError as error:
-            error.add_note(f"{self.scope.get('path')}: {self.events}")
+        except TimeoutError as late:
+            late.add_note(f"{self.scope.get('path')}: {self.events}")
             raise
         finally:
             if not self._returned:
@@ -155,7 +156,7 @@ class Exchange:
         """Cancel the application as a server does that stops."""
         if self._task is not None:
             self._task.cancel()
-        else:
+        elif self._scope_of_trio is not None:
             self._scope_of_trio.cancel()
 
     async def until(self, holds: Callable[[], object], limit: float = LIMIT) -> None:
