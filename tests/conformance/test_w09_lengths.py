@@ -56,11 +56,13 @@ def test_more_than_declared(kind: Any, chunks: list[bytes]) -> None:
 
 
 def test_iteration_stops_when_the_length_is_reached() -> None:
-    """PEP 3333: iteration stops when enough has been sent."""
+    """PEP 3333: iteration stops when enough has been sent, at the latest with the first chunk that is too much."""
     chunks = Chunks(endless(b"12345"))
     response = get(streaming(lambda: chunks, lengthy(12)))
     assert (response.body, response.complete) == (b"123451234512", True)
-    assert (chunks.taken, chunks.closed) == (3, 1)
+    # Asking once more lets the code behind an application's last chunk run
+    assert chunks.taken in {3, 4}
+    assert chunks.closed == 1
 
 
 def test_write_beyond_the_length() -> None:

@@ -34,6 +34,10 @@ class HandLoop:
             self.scheduled.popleft()()
 
 
+class Interrupted(BaseException):
+    """What a signal handler raised."""
+
+
 class Refusing:
     """A schedule of a loop that is closed."""
 
@@ -154,6 +158,28 @@ def test_a_loop_that_takes_calls_again() -> None:
     schedule.loop.turn()
     assert 2 in ran
     assert ran.count(2) == 1
+
+
+@pytest.mark.parametrize("error", [MemoryError(), Interrupted()], ids=lambda error: type(error).__name__)
+def test_a_failure_to_wake_loses_no_other_call(error: BaseException) -> None:
+    """B1: what goes wrong in one thread's call loses no other's, if the loop lives: they run with the next."""
+    loop = HandLoop()
+    ran: list[str] = []
+    errors = [error]
+
+    def schedule(call: Callable[[], None]) -> None:
+        if errors:
+            # Another thread comes in between: it relies on the drain that is being scheduled.
+            wakeups.put(lambda: ran.append("other"))
+            raise errors.pop()
+        loop.schedule(call)
+
+    wakeups = Wakeups(schedule, never_closed)
+    with pytest.raises(type(error)):
+        wakeups.put(lambda: ran.append("failed"))
+    wakeups.put(lambda: ran.append("next"))
+    loop.turn()
+    assert [call for call in ran if call != "failed"] == ["other", "next"]
 
 
 def test_a_closed_loop_holds_no_calls() -> None:
