@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 import threading
 import tracemalloc
 import weakref
@@ -92,7 +93,7 @@ def test_everything_of_a_request_goes(ending: str) -> None:
     eventually(all_gone, "everything is free")
 
 
-@pytest.mark.parametrize("ending", ["whole", "error", "disconnect"])
+@pytest.mark.parametrize("ending", ["whole", "error", "error raised again", "disconnect"])
 def test_no_circles(ending: str) -> None:
     """B1: a request leaves no circle of references behind that only the collector could take away."""
     canaries: list[weakref.ref[Canary]] = []
@@ -101,9 +102,15 @@ def test_no_circles(ending: str) -> None:
         own = Canary()
         environ["own"] = own
         canaries.append(weakref.ref(own))
-        start_response("200 OK", list(PLAIN))
+        write = start_response("200 OK", list(PLAIN))
         if ending == "error":
             raise LookupError("on purpose")
+        if ending == "error raised again":
+            write(b"sent")
+            try:
+                raise LookupError("on purpose")
+            except LookupError:
+                start_response("500 Oops", list(PLAIN), sys.exc_info())
         return endless() if ending == "disconnect" else iter([b"a", b"b"])
 
     adapter = adapt(app, valid=False)
@@ -132,7 +139,7 @@ def test_no_circles(ending: str) -> None:
         try:
             await task
         except LookupError:
-            assert ending == "error"
+            assert ending.startswith("error")
         finally:
             del task  # it holds the error, whose traceback holds this frame
 

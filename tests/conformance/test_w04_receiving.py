@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from tests.conformance.adapting import adapt
-from tests.conformance.applications import PLAIN
-from tests.conformance.settling import settle
+from tests.conformance.applications import PLAIN, endless
 from tests.harness import Exchange, Gate, fetch, http_scope, request, run, until
+from tests.harness.settling import LONG_ENOUGH, stays
 
 EXPECT = (b"expect", b"100-continue")
 
@@ -67,12 +68,10 @@ def test_at_most_one_message_ahead() -> None:
         pieces = [b"%010d" % number for number in range(20)]
         async with Exchange(adapt(app), http_scope("POST"), body=pieces) as exchange:
             await read_one.passed()
-            await settle()
-            assert exchange.received <= 2
+            await stays(lambda: exchange.received <= 2)
             go_on.open()
             await read_two.passed()
-            await settle()
-            assert exchange.received <= 3
+            await stays(lambda: exchange.received <= 3)
         assert exchange.response.body == pieces[0] + pieces[1]
 
     run(main)
@@ -92,8 +91,7 @@ def test_unread_body(mode: str) -> None:
     async def main() -> None:
         async with Exchange(adapt(app, body=mode), http_scope("POST"), body=[b"x" * 1000] * 20) as exchange:
             await running.passed()
-            await settle()
-            assert exchange.received <= 1
+            await stays(lambda: exchange.received <= 1)
             go_on.open()
         assert exchange.response.body == b"unread"
 
@@ -114,9 +112,7 @@ def test_small_declared_body_is_prefetched() -> None:
         scope = http_scope("POST", headers=[(b"content-length", b"10")])
         async with Exchange(adapter, scope, body=[b"01234", rest, b"56789"]) as slow:
             await slow.until(lambda: slow.received == 1)
-            await settle()
-            assert called == []
-            assert adapter.stats().busy == 0
+            await stays(lambda: called == [] and adapter.stats().busy == 0)
             # The only thread is free for others
             async with Exchange(adapter, http_scope()) as other:
                 await other.finished.passed()
@@ -171,9 +167,7 @@ def test_spool_takes_all_first(headers: list[tuple[bytes, bytes]]) -> None:
         pieces: list[bytes | Gate] = [*[b"x" * 100_000] * 29, last, b"y" * 100_000]
         async with Exchange(adapter, http_scope("POST", headers=headers), body=pieces) as exchange:
             await exchange.until(lambda: exchange.received == 29)
-            await settle()
-            assert called == []
-            assert adapter.stats().busy == 0
+            await stays(lambda: called == [] and adapter.stats().busy == 0)
             last.open()
         assert exchange.response.body == b"3000000yyy"
 
@@ -185,20 +179,47 @@ def test_spool_takes_all_first(headers: list[tuple[bytes, bytes]]) -> None:
 @pytest.mark.parametrize("declared", [[], [(b"content-length", b"4")]])
 def test_expect_and_nothing_read(value: bytes, mode: str, declared: list[tuple[bytes, bytes]]) -> None:
     """W4: with Expect: 100-continue and nothing read, receive() is not called before the response start went out."""
+    running, go_on = Gate("running"), Gate("go on")
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        running.open()
+        go_on.wait()
         start_response("413 Content Too Large", list(PLAIN))
         return [b"no"]
 
     async def main() -> list[str]:
         scope = http_scope("POST", headers=[(b"Expect", value), *declared])
         async with Exchange(adapt(app, body=mode), scope, body=b"four") as exchange:
-            await exchange.finished.passed()
+            await running.passed()
+            await stays(lambda: exchange.events == [])
+            go_on.open()
         assert exchange.response.status == 413
         return exchange.events
 
     events = run(main)
     assert "receive" not in events[: events.index("send start")]
+
+
+@pytest.mark.parametrize("seconds", [0, LONG_ENOUGH], ids=["at once", "late"])
+def test_expect_and_a_client_that_leaves(seconds: float) -> None:
+    """W4, W18: once the start went out receive() is called, and a client that leaves an endless stream is noticed."""
+    closed = Gate("closed")
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        time.sleep(seconds)
+        start_response("200 OK", list(PLAIN))
+        try:
+            yield from endless()
+        finally:
+            closed.open()
+
+    async def main() -> None:
+        async with Exchange(adapt(app), http_scope("POST", headers=[EXPECT]), body=b"four") as exchange:
+            await exchange.until(lambda: exchange.response.body)
+            exchange.disconnect()
+        await closed.passed()
+
+    run(main)
 
 
 def test_expect_and_read() -> None:
@@ -216,8 +237,7 @@ def test_expect_and_read() -> None:
         scope = http_scope("POST", headers=[EXPECT, (b"content-length", b"4")])
         async with Exchange(adapt(app), scope, body=b"four") as exchange:
             await running.passed()
-            await settle()
-            assert exchange.events == []
+            await stays(lambda: exchange.events == [])
             go_on.open()
         assert exchange.response.body == b"four"
 

@@ -153,6 +153,27 @@ def test_read_timeout() -> None:
     assert 0.04 < waited[0] < 5
 
 
+@pytest.mark.parametrize("mode", ["auto", "stream", "spool"])
+@pytest.mark.parametrize("sent", [[], [b"abc"]], ids=["nothing", "a part"])
+def test_read_timeout_before_a_thread_is_taken(sent: list[bytes], mode: str) -> None:
+    """W5: a body that is received ahead of the application is waited for no longer; its reader gets the error."""
+    caught: list[BaseException] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        try:
+            environ["wsgi.input"].read(-1)
+        except TimeoutError as error:
+            caught.append(error)
+        start_response("408 Request Timeout", list(PLAIN))
+        return [b"too slow"]
+
+    headers = [(b"content-length", b"10")]
+    adapter = adapt(app, read_timeout=0.05, body=mode)
+    response = fetch(adapter, "POST", headers=headers, body=[*sent, Gate("never")])
+    assert (response.status, response.complete, response.error) == (408, True, None)
+    assert [type(error) for error in caught] == [ReadTimeout]
+
+
 def test_read_timeout_is_for_each_wait() -> None:
     """W5: read_timeout= starts anew with each piece; a slow but steady client is served."""
     gates = [Gate(f"piece {number}") for number in range(5)]

@@ -333,6 +333,20 @@ def test_odd_but_right_headers() -> None:
     assert response.headers == [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given]
 
 
+def test_subclasses_of_str() -> None:
+    """W7: frameworks give subclasses of str (Django's SafeString, MarkupSafe's Markup)."""
+
+    class Safe(str):
+        __slots__ = ()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(Safe("200 OK"), [(Safe("Content-Type"), Safe("text/plain"))])
+        return [b"x"]
+
+    response = get(app, valid=False)
+    assert (response.status, response.headers) == (200, [(b"content-type", b"text/plain")])
+
+
 def test_headers_are_taken_when_given() -> None:
     """W7: what the application does with its list afterwards changes nothing."""
 

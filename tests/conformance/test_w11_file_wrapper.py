@@ -14,8 +14,8 @@ import pytest
 from bridge.errors import ApplicationError
 from tests.conformance.adapting import adapt, get
 from tests.conformance.applications import PLAIN
-from tests.conformance.settling import settle
 from tests.harness import Exchange, Gate, eventually, http_scope, run, together, until
+from tests.harness.settling import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from bridge import WsgiToAsgi
 from bridge.errors import UsageError
 from tests.conformance.adapting import adapt
 from tests.conformance.applications import PLAIN, Chunks, answering, endless
-from tests.conformance.settling import settle
 from tests.harness import Exchange, Gate, eventually, http_scope, request, run
+from tests.harness.settling import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

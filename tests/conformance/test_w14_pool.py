@@ -12,8 +12,8 @@ import pytest
 from bridge.handoff.workers import WorkerPool
 from tests.conformance.adapting import adapt
 from tests.conformance.applications import PLAIN, answering
-from tests.conformance.settling import settle
 from tests.harness import Exchange, Gate, eventually, fetch, http_scope, request, run, run_python, together, until
+from tests.harness.settling import settle
 
 
 class Blocking:

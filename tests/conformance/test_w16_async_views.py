@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 
 from tests.conformance.adapting import adapt
-from tests.conformance.applications import PLAIN
+from tests.conformance.applications import PLAIN, Chunks
 from tests.harness import Exchange, Gate, fetch, http_scope, request, run, throw_away, together, until
+from tests.harness.settling import LONG_ENOUGH
 
 ON_ASYNCIO = ["asyncio", "uvloop"]
 
@@ -178,6 +180,41 @@ def test_cancelled_with_the_request(backend: str, how: str) -> None:
         assert not exchange.response.complete
 
     run(main, backend=backend)
+
+
+def test_not_cancelled_by_the_end_of_the_answer() -> None:
+    """W16, W18: http.disconnect, which servers say after the whole answer, cancels nothing that runs in close()."""
+    outcome: list[str] = []
+    exchanges: list[Exchange] = []
+
+    async def clean_up() -> None:
+        try:
+            await exchanges[0].answered.passed()
+            for _ in range(50):
+                await asyncio.sleep(0)
+            outcome.append("done")
+        except asyncio.CancelledError:
+            outcome.append("cancelled")
+            raise
+
+    class Answer(Chunks):
+        def close(self) -> None:
+            async_to_sync(clean_up)()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        # Longer than it takes the adapter to begin to listen
+        time.sleep(LONG_ENOUGH)
+        start_response("200 OK", list(PLAIN))
+        return Answer([b"all"])
+
+    async def main() -> None:
+        exchanges.append(Exchange(adapt(app), suspending=True))
+        async with exchanges[0]:
+            await until(lambda: outcome, "close() has run")
+        assert exchanges[0].response.complete
+
+    run(main)
+    assert outcome == ["done"]
 
 
 def test_a_coroutine_that_resists() -> None:

@@ -13,7 +13,6 @@ import pytest
 from bridge.errors import ClientDisconnected
 from tests.conformance.adapting import adapt
 from tests.conformance.applications import PLAIN, Chunks, endless
-from tests.conformance.settling import settle
 from tests.harness import (
     BACKENDS,
     DISCONNECT,
@@ -27,6 +26,7 @@ from tests.harness import (
     together,
     until,
 )
+from tests.harness.settling import settle
 
 GONE = [None, ConnectionResetError("gone")]
 BY = ["silent", "OSError"]
@@ -183,7 +183,8 @@ def test_asking_before_the_start() -> None:
     run(main)
 
 
-def test_not_disconnected_at_the_end() -> None:
+@pytest.mark.parametrize("server", [{}, {"suspending": True}], ids=["at once", "suspending"])
+def test_not_disconnected_at_the_end(server: dict[str, Any]) -> None:
     """W18: a client that has its whole answer is no lost client, although receive() then says http.disconnect."""
     answers: list[bool] = []
 
@@ -191,13 +192,16 @@ def test_not_disconnected_at_the_end() -> None:
         start_response("200 OK", list(PLAIN))
         try:
             yield b"all"
+            # Longer than it takes the adapter to begin to listen
+            time.sleep(0.15)
+            yield b" of it"
         finally:
             answers.append(environ["bridge.disconnected"]())
 
     async def main() -> None:
         adapter = adapt(app)
-        for _ in range(20):
-            assert (await request(adapter)).complete
+        async with together(Exchange(adapter, **server) for _ in range(20)):
+            pass
         await until(lambda: adapter.stats().completed == 20, "all are counted as completed")
         assert adapter.stats().disconnected == 0
 

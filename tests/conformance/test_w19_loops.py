@@ -10,7 +10,6 @@ import pytest
 
 from tests.conformance.adapting import adapt
 from tests.conformance.applications import PLAIN, answering, endless, streaming
-from tests.conformance.settling import settle
 from tests.harness import (
     BACKENDS,
     Exchange,
@@ -24,6 +23,7 @@ from tests.harness import (
     throw_away,
     until,
 )
+from tests.harness.settling import settle
 
 
 def echo(environ: dict[str, Any], start_response: Any) -> Any:

@@ -13,7 +13,6 @@ from bridge import WsgiToAsgi
 from bridge.errors import AdapterClosed, ServerError
 from tests.conformance.adapting import adapt
 from tests.conformance.applications import PLAIN, answering, result_in_app
-from tests.conformance.settling import settle
 from tests.harness import (
     BACKENDS,
     Exchange,
@@ -28,6 +27,7 @@ from tests.harness import (
     until,
     websocket_scope,
 )
+from tests.harness.settling import settle
 
 
 class Blocking:

@@ -5,6 +5,7 @@ Hypothesis makes a failing order shorter: most numbers become 0, which is "who r
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -202,12 +203,9 @@ def test_withdrawing(choices: list[int], threads: int) -> None:
     choices=choices,
     refusals=st.lists(st.booleans(), max_size=8),
     threads=st.integers(1, 3),
-    downloads=st.integers(0, 1),
-    retire=st.booleans(),
+    beside=st.sampled_from(["nothing", "a download", "a retirement"]),
 )
-def test_without_new_threads(
-    choices: list[int], refusals: list[bool], threads: int, downloads: int, retire: bool
-) -> None:
+def test_without_new_threads(choices: list[int], refusals: list[bool], threads: int, beside: str) -> None:
     """B5: where the system gives no thread, each job is refused at once or runs in a thread that is there."""
     script = iter(refusals)
     with stepping_pool(by(choices), threads, refuses=lambda: next(script, False)) as (run, pool):
@@ -224,18 +222,16 @@ def test_without_new_threads(
                 else:
                     accepted.append(job)
 
-        def submit_downloads() -> None:
-            for _ in range(downloads):
-                try:
-                    pool.submit(partial(download, pool, announced))
-                except Overloaded:
-                    continue
+        def submit_download() -> None:
+            with contextlib.suppress(Overloaded):
+                pool.submit(partial(download, pool, announced))
 
-        run.start(submit_downloads, "downloads")
-        run.go_on()
+        if beside == "a download":
+            run.start(submit_download, "download")
+            run.go_on()
         run.start(partial(submit, 2), "one")
         run.start(partial(submit, 2), "other")
-        if retire:
+        if beside == "a retirement":
             run.start(pool.retire, "retirement")
         run.go_on()
         assert [job.ended for job in accepted] == [1] * len(accepted)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 DISCONNECT: Final = {"type": "http.disconnect"}
 """In the script of a body: here the client vanishes."""
 
+TURNS_TO_SEND: Final = 5
+"""Turns of the loop that `send()` of a suspending server takes: enough for a pending `receive()` to end before it."""
+
 Item = bytes | Gate | BaseException | dict[str, Any]
 Application = Any
 
@@ -229,7 +232,7 @@ class Exchange:
         if self.response.complete:
             self.answered.open()
         try:
-            if self._suspending:
+            for _ in range(TURNS_TO_SEND if self._suspending else 0):
                 await anyio.lowlevel.checkpoint()
             if self._stall_after is not None and number >= self._stall_after:
                 self.stalled.open()

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from tests.harness import BACKENDS, DISCONNECT, Exchange, Gate, Violation, fetch, http_scope, request, run
+from tests.harness import BACKENDS, DISCONNECT, Exchange, Gate, Violation, fetch, http_scope, request, run, together
 from tests.harness.native import chunk, echo, sending, start
 
 END = chunk(more=False)
@@ -42,6 +42,21 @@ def test_awaitable_is_no_coroutine() -> None:
         await send(END)
 
     assert fetch(app, server={"awaitable": True}).complete
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_together(backend: str) -> None:
+    """Several exchanges run at once, and all are over at the end of the block."""
+
+    async def main() -> None:
+        gate = Gate()
+        exchanges = [Exchange(echo, body=[gate, b"%d" % number]) for number in range(3)]
+        async with together(exchanges):
+            assert not any(exchange.response.complete for exchange in exchanges)
+            gate.open()
+        assert [exchange.response.body for exchange in exchanges] == [b"0", b"1", b"2"]
+
+    run(main, backend=backend)
 
 
 def test_gate_in_the_body() -> None:

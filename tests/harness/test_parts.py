@@ -20,7 +20,10 @@ from tests.harness import (
     http_scope,
     run,
     run_python,
+    throw_away,
+    until,
 )
+from tests.harness.settling import settle, stays
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -52,6 +55,43 @@ def test_eventually() -> None:
     eventually(lambda: True, "true")
     with pytest.raises(TimeoutError, match="pigs fly"):
         eventually(lambda: False, "pigs fly", limit=0.01)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_until(backend: str) -> None:
+    """In a coroutine the loop goes on while a condition is waited for."""
+
+    async def main() -> None:
+        turns: list[int] = []
+        await until(lambda: turns.append(1) or len(turns) > 2, "three turns")  # type: ignore[func-returns-value]
+        with pytest.raises(TimeoutError, match="pigs fly"):
+            await until(lambda: False, "pigs fly", limit=0.01)
+
+    run(main, backend=backend)
+
+
+def test_stays() -> None:
+    """What must remain so is looked at to the end of the while."""
+    looks: list[int] = []
+
+    def holds() -> bool:
+        looks.append(1)
+        return len(looks) < 3
+
+    run(lambda: stays(lambda: True, seconds=0.01))
+    with pytest.raises(AssertionError):
+        run(lambda: stays(holds, seconds=5))
+    run(settle)
+
+
+def test_thrown_away_loop() -> None:
+    """A loop can be closed under its tasks without a word."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(asyncio.sleep(60))
+    loop.run_until_complete(asyncio.sleep(0))
+    throw_away(loop)
+    assert loop.is_closed()
+    assert not task.done()
 
 
 def test_omitted_keys() -> None:
