@@ -17,7 +17,7 @@ from typing import Any
 
 BLOCK_SIZE = 262_144  # bytes read from a file at a time; gunicorn's and Django's block sizes are 8 KiB and 4 KiB
 
-_PLAIN_FILES = (io.BufferedReader, io.BufferedRandom, io.FileIO)
+_BUFFERED_FILES = (io.BufferedReader, io.BufferedRandom)
 
 
 class FileWrapper:
@@ -83,7 +83,7 @@ def plan_transfer(wrapper: FileWrapper, declared: int | None, extensions: Contai
     extensions: what the server offers, the keys of ``scope["extensions"]``.
     """
     file = wrapper.filelike
-    if wrapper.was_iterated or type(file) not in _PLAIN_FILES or not hasattr(os, "pread"):
+    if wrapper.was_iterated or not _is_plain(file) or not hasattr(os, "pread"):
         return None
     try:
         file.flush()  # a temporary file that was just written may hold bytes back
@@ -99,6 +99,11 @@ def plan_transfer(wrapper: FileWrapper, declared: int | None, extensions: Contai
     if "http.response.pathsend" in extensions and offset == 0 and declared == status.st_size:
         path = _path_of(file, status)
     return FileTransfer(file, offset, count, path)
+
+
+def _is_plain(file: Any) -> bool:
+    """Tell whether the bytes of a file are those behind its descriptor, with nothing between that would change them."""
+    return type(file) is io.FileIO or (type(file) in _BUFFERED_FILES and type(file.raw) is io.FileIO)
 
 
 def _path_of(file: Any, status: os.stat_result) -> str | None:

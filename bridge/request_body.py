@@ -59,6 +59,7 @@ class RequestBody:
         "_max_size",
         "_pump_task",
         "_read_timeout",
+        "_reader_waits",
         "_receive",
         "_response_began",
         "_resume_slot",
@@ -100,6 +101,7 @@ class RequestBody:
         self._error: BaseException | None = None
         self._started = False
         self._holding = False
+        self._reader_waits = False
         self._pump_task: Cancellable | None = None
         self._resume_slot: Slot | None = None
         self._ahead_slot: Slot | None = None
@@ -193,13 +195,13 @@ class RequestBody:
                 # What may be held for a reader that has not asked is there, and the pump and the reader do:
                 #
                 #   pump (loop)                          take (worker)
-                #   1. the message is in the inbox       a. take the message out of the inbox
-                #   2. say that we hold (_holding)       b. if the pump holds: wake it
-                #   3. if the inbox is empty: go on
+                #   1. the message is in the inbox       a. take a message out of the inbox
+                #   2. say that we hold (_holding)       b. if the pump holds and that was the last one: wake it
+                #   3. if the inbox is not full: go on
                 #   4. wait to be woken
                 #
-                # If (a) comes before 2, step 3 sees it; if it comes after 2, (b) does. Both may happen: then the wake
-                # finds nobody waiting and does nothing.
+                # If the last (a) comes before 2, step 3 sees it; if it comes after 2, (b) does. Both may happen: then
+                # the wake finds nobody waiting and does nothing.
                 while self._is_full():
                     self._resume_slot = self._loop.slot()
                     self._holding = True
@@ -216,7 +218,8 @@ class RequestBody:
         That is one message. But an application that answers and does not read would never hear of its client's leaving,
         which the server tells behind the body; so once the response has begun, it is ``_ahead`` bytes.
         """
-        if not self._inbox or self._is_complete:
+        # The message that a waiting reader asked for is not held: it is on its way.
+        if len(self._inbox) <= self._reader_waits or self._is_complete:
             return False
         return not self._response_began or sum(map(len, self._inbox)) >= self._ahead
 
@@ -334,8 +337,9 @@ class RequestBody:
             # whoever looks the other way round could see an empty inbox, then "complete", and lose the piece between.
             is_over = self._is_over()
             if self._inbox:
+                self._reader_waits = False
                 piece = self._inbox.popleft()
-                if self._holding:
+                if self._holding and not self._inbox:
                     self._ask(self._resume_in_loop)
                 return piece
             if is_over:
@@ -343,6 +347,7 @@ class RequestBody:
             if self.baton is None:
                 self.baton = Baton()
                 continue  # the loop may have had news in between, and nobody to wake
+            self._reader_waits = True
             if not self._started:
                 self._ask(self._start_pump_in_loop)
             wait = LOOK_UP_SECONDS

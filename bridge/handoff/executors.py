@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
 
 from bridge.errors import Overloaded, UsageError
@@ -16,7 +17,7 @@ class ExecutorWorkers:
 
     executor: any ``concurrent.futures.Executor`` whose jobs run in threads of this process.
     max_queued: how many jobs may wait for a thread, None: any number. An executor does not tell how many of its
-        threads are free, so a job counts as waiting until it begins.
+        threads are free, so a job counts as waiting until it begins, and one more than this may.
 
     Raises UsageError for an executor of processes or interpreters: an application cannot be handed to those.
     """
@@ -24,7 +25,11 @@ class ExecutorWorkers:
     __slots__ = ("_executor", "_futures", "_max_queued", "_mutex")
 
     def __init__(self, executor: Executor, *, max_queued: int | None = None) -> None:
-        if isinstance(executor, ProcessPoolExecutor) or "Interpreter" in type(executor).__name__:
+        # Not imported for the question: it brings multiprocessing along. Where nobody did, nobody can have made one.
+        processes = sys.modules.get("concurrent.futures.process")
+        if (processes is not None and isinstance(executor, processes.ProcessPoolExecutor)) or (
+            "Interpreter" in type(executor).__name__
+        ):
             raise UsageError(
                 f"executor must run its jobs in threads of this process; {type(executor).__name__} does not: "
                 "pass a concurrent.futures.ThreadPoolExecutor, or threads= for bridge's own pool"
@@ -57,6 +62,9 @@ class ExecutorWorkers:
         self._futures[job] = None
         try:
             future = self._executor.submit(self._run_in_worker, job, threading.get_ident())
+        except UsageError:
+            self._futures.pop(job, None)
+            raise
         except Exception as error:
             self._futures.pop(job, None)
             raise Overloaded(f"the executor takes no more work ({error})") from error

@@ -245,4 +245,5 @@ def running_loop_key() -> tuple[object, Any]:
 
 def make_loop(key: Any, trio: Any) -> Loop:
     """Return the Loop for a key from ``running_loop_key``."""
-    return AsyncioLoop(key) if trio is None else TrioLoop(trio, key)
+    # pyright takes a slot that holds a callable for a method, which would bind.
+    return AsyncioLoop(key) if trio is None else TrioLoop(trio, key)  # pyright: ignore[reportReturnType]

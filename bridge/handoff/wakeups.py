@@ -54,8 +54,8 @@ class Wakeups:
             try:
                 self._schedule(self._drain_in_loop)
             except BaseException:
-                # The loop is closed: what waits will never run, and is not to be kept.
-                self._calls.clear()
+                if self._is_closed():
+                    self._calls.clear()  # nothing of it will ever run
                 self._token.release()
                 raise
         elif self._is_closed():

@@ -131,7 +131,9 @@ class WorkerPool:
         self._born = self._epoch  # workers of earlier epochs are those of a parent process
 
     def submit(self, job: Job, _dropped: Callable[[BaseException | None], None] | None = None) -> bool:
-        """Queue a job, which is never dropped. Return whether it has to wait because all threads are busy.
+        """Queue a job. Return whether it has to wait because all threads are busy.
+
+        A job is an object of its own, unequal to others, and is never dropped.
 
         Raises Overloaded if max_queued jobs wait already, or if no thread runs and none can be started.
         """
@@ -184,7 +186,7 @@ class WorkerPool:
         self._alive += 1
         try:
             thread.start()
-        except (RuntimeError, MemoryError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the pool goes on with the threads that it has
             self._on_the_way = None
             self._count -= 1
             self._alive -= 1

@@ -64,8 +64,9 @@ def test_without_state() -> None:
 
     async def main() -> None:
         for scope in ({"type": "lifespan"}, lifespan_scope(state=None)):
-            async with Lifespan(adapt(answering(b"ok")), scope):
-                pass
+            async with Lifespan(adapt(answering(b"ok")), scope) as lifespan:
+                assert lifespan.messages == ["lifespan.startup.complete"]
+            assert lifespan.error is None
 
     run(main)
 
