@@ -44,7 +44,7 @@ def test_a_file_that_is_unpacked_as_it_is_read(path: Path) -> None:
     packed.write_bytes(gzip.compress(CONTENT))
     with gzip.open(packed) as unpacked:
         assert planned(unpacked) is None
-        assert planned(io.BufferedReader(unpacked)) is None  # type: ignore[type-var]
+        assert planned(io.BufferedReader(unpacked)) is None
 
 
 def test_a_name_that_was_given_to_another_file(path: Path) -> None:
