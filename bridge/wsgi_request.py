@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
+# Extensions by which a server sends a file itself.
+_OWN_TRANSFERS = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+
 _MAX_HINTS = 16  # early hints that wait to be sent; of more the oldest are left out, as a server may
 
 _STOP_SECONDS = 1.0  # how long a cancelled receive() is waited for
@@ -470,7 +473,8 @@ class WsgiRequest:
         if self._tasks is not None:
             self._tasks.close()
         self._wake_worker()
-        if self._closing:
+        self._file_in_use = False
+        if self._transfer is not None:
             self._finish_transfer()
 
     def _wake_worker(self) -> None:
@@ -697,11 +701,12 @@ class WsgiRequest:
         response = self._response
         if not response.expects_body or self._put_size:
             return False
-        transfer = plan_transfer(wrapper, response.remaining, self._scope.get("extensions") or ())
+        extensions = self._scope.get("extensions") or ()
+        transfer = plan_transfer(wrapper, response.remaining, extensions)
         if transfer is None or self.body.too_large:
             wrapper.block_size = max(wrapper.block_size, BLOCK_SIZE // 4)
             return False
-        if transfer.count <= self._limit // 4:
+        if not transfer.count or (transfer.count <= self._limit // 4 and _OWN_TRANSFERS.isdisjoint(extensions)):
             # So short that it is cheaper to send it as any other body than to come back for closing it.
             wrapper.block_size = max(wrapper.block_size, transfer.count)
             return False
@@ -722,17 +727,19 @@ class WsgiRequest:
         baton = self._baton = self._baton or Baton()
         while not self._transfer_is_over():
             if not baton.wait(LOOK_UP_SECONDS) and self._loop.is_closed():
-                self.gone = True
+                self.abandon()
         self._transfer = None
         return True
 
     def _transfer_is_over(self) -> bool:
-        return self._transfer is None or self.gone
+        return self._transfer is None or (self.gone and not self._file_in_use)
 
     def _close_in_worker(self) -> None:
         """Close the file that the loop has sent: a job of its own, in the thread that ran the application."""
         context = self._context
         close, self._close_later = self._close_later, None
+        self._response.finish_writing()
+        self._learned_in_worker()
         try:
             context.run(self._close_marked_in_worker, close)
         except BaseException as error:  # noqa: BLE001  raised to the server by the loop

@@ -504,3 +504,25 @@ def test_many_transfers_at_once(path: Path) -> None:
     run(main)
     for application in apps:
         application.check_closed()
+
+
+@pytest.mark.parametrize("offer", ["pathsend", "zerocopysend"])
+def test_a_short_file(tmp_path: Path, offer: str) -> None:
+    """W11: a server that sends files itself is given short ones too."""
+    short = tmp_path / "short"
+    short.write_bytes(b"short")
+    app = FileApplication(lambda: short.open("rb"), length=5)
+    response = get(app, scope=offering(offer), valid=False)
+    assert response.types == ["start", offer]
+    app.check_closed()
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_an_empty_file(tmp_path: Path, offer: str) -> None:
+    """W11: an empty file is an empty body: to the system, sending nothing may mean sending all that there is."""
+    empty = tmp_path / "empty"
+    empty.touch()
+    app = FileApplication(lambda: empty.open("rb"), length=0)
+    response = get(app, scope=offering(*OFFERS[offer]), valid=False)
+    assert (response.types, response.body) == (["start", "body"], b"")
+    app.check_closed()
