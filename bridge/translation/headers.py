@@ -56,13 +56,15 @@ def cgi_key(name: bytes) -> str:
     key = _CGI_KEYS.get(name)
     if key is not None:
         return key
+    if not isinstance(name, bytes):
+        raise TypeError(f"the header name {name!r} is no bytes")
     lowered = name.lower()
     key = _CGI_KEYS.get(lowered)
     if key is None:
         is_passed_on = name and _DASHED.issuperset(lowered)
         key = "HTTP_" + lowered.decode("latin-1").upper().replace("-", "_") if is_passed_on else ""
     if len(_CGI_KEYS) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
-        _CGI_KEYS[bytes(name)] = key
+        _CGI_KEYS[name] = key
     return key
 
 

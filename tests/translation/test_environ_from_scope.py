@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bridge.translation.headers as header_names
 from bridge.errors import BadRequest, ServerError
 from bridge.translation.requests import environ_from_scope, request_line, scope_from_environ
 from tests.translation.strategies import any_headers, any_scopes
@@ -221,10 +222,14 @@ def test_scopes_without_a_required_key(missing: str) -> None:
 @pytest.mark.parametrize(
     "headers", [5, [5], [(b"x",)], [(b"x", b"1", b"2")], [("x", b"1")], [(b"x", "1")], [(b"x", None)]]
 )
-def test_odd_headers(headers: Any) -> None:
-    """B2: headers that are no pairs of bytes are the server's fault."""
-    with pytest.raises(ServerError):
-        environ_from_scope(SCOPE, headers)
+def test_odd_headers(headers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B2: headers that are no pairs of bytes are the server's fault, also when no further name is remembered."""
+    monkeypatch.setattr(header_names, "_CGI_KEYS", dict(header_names._CGI_KEYS))
+    for _ in range(2):
+        with pytest.raises(ServerError):
+            environ_from_scope(SCOPE, headers)
+        for number in range(2000):
+            header_names.cgi_key(b"x-%d" % number)
 
 
 def test_lengths_that_differ() -> None:
