@@ -7,6 +7,7 @@ import io
 import os
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -526,3 +527,32 @@ def test_an_empty_file(tmp_path: Path, offer: str) -> None:
     response = get(app, scope=offering(*OFFERS[offer]), valid=False)
     assert (response.types, response.body) == (["start", "body"], b"")
     app.check_closed()
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_in_an_executor(path: Path, offer: str) -> None:
+    """W11, W14: with executor= the one job of a request covers the sending of its file, and closes it."""
+    app = FileApplication(lambda: path.open("rb"), len(CONTENT))
+    with ThreadPoolExecutor(1) as executor:
+        options = {"executor": executor}
+        response = get(app, scope=offering(*OFFERS[offer]), valid=False, options=options)
+        assert (response.complete, response.error) == (True, None)
+        assert sends(response.types) == set(OFFERS[offer][:1])
+        app.check_closed()
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_a_client_that_leaves_a_file_of_an_executor(path: Path, offer: str) -> None:
+    """W10, W14: with executor= the file of a client that leaves is closed in the application's thread too."""
+    app = FileApplication(lambda: path.open("rb"), len(CONTENT))
+
+    async def main() -> None:
+        scope = http_scope() | offering(*OFFERS[offer])
+        async with Exchange(adapt(app, valid=False, executor=executor), scope, stall_after=1) as exchange:
+            await exchange.stalled.passed()
+            assert app.closed_in == []
+            exchange.disconnect()
+
+    with ThreadPoolExecutor(1) as executor:
+        run(main)
+        app.check_closed()
