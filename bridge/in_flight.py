@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.handoff.loops import Loop, Slot
+from bridge.handoff.loops import Loop, Slot, end_wait, wait_at_most
 
 # A request gets a watch for its client's disconnect once it has been under way for one to two of these. Most requests
 # are over by then and never pay for a task; 50 ms is short beside any wait that would be worth ending.
@@ -72,8 +72,8 @@ class InFlight:
             del self._young[request]
         else:
             self._watched.discard(request)
-        if self._drained is not None and not self and not self._drained.done():
-            self._drained.set_result(None)
+        if not self:
+            end_wait(self._drained)
 
     def _tick(self) -> None:
         for request in list(self._young):
@@ -97,12 +97,10 @@ class InFlight:
         """Wait until no request is under way, at most grace seconds."""
         if not self:
             return
-        slot = self._drained = self.loop.slot()
-        timer = self.loop.call_later(grace, lambda: None if slot.done() else slot.set_result(None))
+        self._drained = self.loop.slot()
         try:
-            await slot
+            await wait_at_most(self.loop, self._drained, grace)
         finally:
-            timer.cancel()
             self._drained = None
 
     def abort(self) -> None:

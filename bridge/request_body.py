@@ -25,7 +25,7 @@ from typing import IO, Any
 from bridge._types import Receive, Scope
 from bridge.errors import BodyTooLarge, ClientDisconnected, Overloaded, ReadTimeout, ServerError
 from bridge.handoff.baton import Baton
-from bridge.handoff.loops import Cancellable, Loop, Slot
+from bridge.handoff.loops import Cancellable, Loop, Slot, end_wait, wait_at_most
 from bridge.translation.requests import request_line
 
 logger = logging.getLogger("bridge")
@@ -160,12 +160,10 @@ class RequestBody:
         # A receive() that may be given up must not be awaited here: the message of a cancelled one could be lost.
         self._start_pump_in_loop()
         if not self._inbox and not self._is_over():
-            slot = self._ahead_slot = self._loop.slot()
-            timer = self._loop.call_later(self._read_timeout, lambda: None if slot.done() else slot.set_result(None))
+            self._ahead_slot = self._loop.slot()
             try:
-                await slot
+                await wait_at_most(self._loop, self._ahead_slot, self._read_timeout)
             finally:
-                timer.cancel()
                 self._ahead_slot = None
         return bool(self._inbox) or self._is_complete
 
@@ -225,8 +223,7 @@ class RequestBody:
 
     def _pump_ended_in_loop(self) -> None:
         self._pump_task = None
-        if self._stop_slot is not None and not self._stop_slot.done():
-            self._stop_slot.set_result(None)
+        end_wait(self._stop_slot)
 
     def _take_message_in_loop(self, message: Any) -> bool:
         """Take one message from ``receive``. Return False if no further one may come."""
@@ -275,8 +272,7 @@ class RequestBody:
     def _tell_reader_in_loop(self) -> None:
         if self.baton is not None:
             self.baton.wake()
-        if self._ahead_slot is not None and not self._ahead_slot.done():
-            self._ahead_slot.set_result(None)
+        end_wait(self._ahead_slot)
 
     def too_large_error(self) -> BodyTooLarge:
         return BodyTooLarge(
@@ -301,12 +297,8 @@ class RequestBody:
         """Wait until the pump has ended, at most limit seconds: a ``receive()`` may ignore its cancellation."""
         if self._pump_task is None:
             return
-        slot = self._stop_slot = self._loop.slot()
-        timer = self._loop.call_later(limit, lambda: None if slot.done() else slot.set_result(None))
-        try:
-            await slot
-        finally:
-            timer.cancel()
+        self._stop_slot = self._loop.slot()
+        await wait_at_most(self._loop, self._stop_slot, limit)
 
     def close(self) -> None:
         """Free what the body holds."""
@@ -316,9 +308,7 @@ class RequestBody:
                 self._spool.close()
 
     def _resume_in_loop(self) -> None:
-        slot = self._resume_slot
-        if slot is not None and not slot.done():
-            slot.set_result(None)
+        end_wait(self._resume_slot)
 
     # ---- in the worker -----------------------------------------------------------------------------------------------
 
@@ -335,6 +325,7 @@ class RequestBody:
         while True:
             # In this order: the loop puts a piece into the inbox first and says second that it was the last one, so
             # whoever looks the other way round could see an empty inbox, then "complete", and lose the piece between.
+            is_complete = self._is_complete
             is_over = self._is_over()
             if self._inbox:
                 self._reader_waits = False
@@ -362,7 +353,7 @@ class RequestBody:
                 wait = min(wait, deadline - now)
             if not self.baton.wait(wait) and self._loop.is_closed():
                 self.gone = True
-        if self._is_complete:
+        if is_complete:
             return b""
         if self._error is not None:
             raise self._error

@@ -23,6 +23,7 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge._asgiref import RequestTasks, mark_worker, take_over_context, unmark_worker
@@ -37,7 +38,7 @@ from bridge.errors import (
 )
 from bridge.file_wrapper import BLOCK_SIZE, FileTransfer, FileWrapper, plan_transfer
 from bridge.handoff.baton import Baton
-from bridge.handoff.loops import Cancellable
+from bridge.handoff.loops import Cancellable, Slot, end_wait
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
 from bridge.input import Input
 from bridge.refusals import refusal_messages, refuse
@@ -155,7 +156,7 @@ class WsgiRequest:
         self._is_started = False
         self._sent_size = 0
         self._file_in_use = False  # by the server or by a thread that reads it
-        self._slot: Any = None
+        self._slot: Slot | None = None
         self._refused: Overloaded | None = None
         self._submitted = False
         self._timer: Cancellable | None = None
@@ -388,17 +389,13 @@ class WsgiRequest:
         slot = self._loop.slot()
         outcome: list[bytes] = []
 
-        def finish_in_loop() -> None:
-            if not slot.done():
-                slot.set_result(None)
-
         def read_in_worker() -> None:
             try:
                 outcome.append(transfer.read())
             except Exception as error:  # noqa: BLE001  raised to the server by the loop
                 self._error = error
             try:
-                self._loop.put(finish_in_loop)
+                self._loop.put(partial(end_wait, slot))
             except RuntimeError:
                 self.gone = True
 
@@ -428,8 +425,7 @@ class WsgiRequest:
         worker.pool.submit_to(worker, self._close_in_worker)
 
     def _wake_in_loop(self) -> None:
-        if self._slot is not None and not self._slot.done():
-            self._slot.set_result(None)
+        end_wait(self._slot)
 
     def watch_in_loop(self) -> None:
         """Begin to listen for a disconnect."""

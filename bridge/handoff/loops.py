@@ -39,6 +39,12 @@ class Slot(Protocol):
         """End the wait."""
 
 
+def end_wait(slot: Slot | None) -> None:
+    """End the wait on a slot, in the loop, if there is one and it was not ended before."""
+    if slot is not None and not slot.done():
+        slot.set_result(None)
+
+
 class Cancellable(Protocol):
     """Something that goes on by itself and can be told to stop, in the loop."""
 
@@ -75,6 +81,15 @@ class Loop(Protocol):
     def is_closed(self) -> bool:
         """Tell whether the loop will never run anything again; from any thread."""
         ...
+
+
+async def wait_at_most(loop: Loop, slot: Slot, seconds: float) -> None:
+    """Wait on a slot, at most some seconds."""
+    timer = loop.call_later(seconds, partial(end_wait, slot))
+    try:
+        await slot
+    finally:
+        timer.cancel()
 
 
 class AsyncioLoop:

@@ -75,8 +75,7 @@ class WorkerPool:
     """Up to ``threads`` worker threads, started when needed, ended after ``idle_seconds`` without work.
 
     The threads are daemons: a request in flight does not keep the interpreter from ending. After a fork the child
-    begins
-    with an empty pool: threads do not survive a fork, so the parent's jobs are the parent's to do.
+    begins with an empty pool: threads do not survive a fork, so the parent's jobs are the parent's to do.
 
     threads: how many, at least 1.
     name: what the threads' names begin with.
