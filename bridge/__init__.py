@@ -1,10 +1,12 @@
 """WSGI and ASGI, either way.
 
-``WsgiToAsgi(app)`` makes an ASGI application of a WSGI application.
+``WsgiToAsgi(app)`` makes an ASGI application of a WSGI application, ``AsgiToWsgi(app)`` a WSGI application of an ASGI
+application.
 """
 
 from __future__ import annotations
 
+from bridge.asgi_to_wsgi import AsgiToWsgi
 from bridge.errors import (
     AdapterClosed,
     ApplicationError,
@@ -28,6 +30,7 @@ __all__ = [
     "AdapterClosed",
     "ApplicationError",
     "ApplicationExit",
+    "AsgiToWsgi",
     "BadRequest",
     "BodyTooLarge",
     "BridgeError",

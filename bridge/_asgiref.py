@@ -14,7 +14,7 @@ import asyncio
 from contextvars import Context
 from typing import Any
 
-from asgiref.sync import SyncToAsync, _restore_context
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, _restore_context
 
 Marks = tuple[Any, Any, Any]
 
@@ -59,10 +59,16 @@ class RequestTasks(list["asyncio.Task[Any]"]):
                 coroutine.close()
 
 
+def marks_of_this_thread() -> Marks:
+    """Return what ``unmark_worker`` restores after asgiref has run something in this thread, and left its marks."""
+    marks = SyncToAsync.threadlocal.__dict__
+    return marks.get("main_event_loop"), marks.get("main_event_loop_pid"), marks.get("task_context")
+
+
 def mark_worker(loop: asyncio.AbstractEventLoop | None, pid: int, tasks: RequestTasks | None) -> Marks:
     """Make this thread belong to a loop, for asgiref; return what ``unmark_worker`` needs. None: to no loop."""
+    before = marks_of_this_thread()
     marks = SyncToAsync.threadlocal.__dict__
-    before = marks.get("main_event_loop"), marks.get("main_event_loop_pid"), marks.get("task_context")
     marks["main_event_loop"] = loop
     marks["main_event_loop_pid"] = pid
     marks["task_context"] = tasks
@@ -73,6 +79,14 @@ def unmark_worker(before: Marks) -> None:
     """Undo ``mark_worker``."""
     marks = SyncToAsync.threadlocal.__dict__
     marks["main_event_loop"], marks["main_event_loop_pid"], marks["task_context"] = before
+
+
+async def run_thread_sensitive_calls_in(executor: Any) -> None:
+    """Send the thread-sensitive calls of the current task, and of all that it will start, to an executor.
+
+    For good: a context that is left makes calls of tasks that outlive it fail. It goes with the task's context.
+    """
+    await ThreadSensitiveContext(executor=executor).__aenter__()  # type: ignore[no-untyped-call]
 
 
 def take_over_context(context: Context) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bridge._types import Message, Scope, Send
+from bridge._types import Message, Scope, Send, StartResponse
+from bridge.translation.headers import response_headers_to_wsgi
 from bridge.translation.status import status_from_code
 
 
@@ -23,6 +24,16 @@ def refusal_messages(
         {"type": "http.response.start", "status": status, "headers": headers},
         {"type": "http.response.body", "body": body, "more_body": False},
     )
+
+
+def refuse_in_wsgi(
+    start_response: StartResponse, method: str | None, status: int, reason: str, *, retry_after: int | None = None
+) -> list[bytes]:
+    """Answer a request of a WSGI server that does not reach the application."""
+    start, body = refusal_messages({"method": method}, status, reason, retry_after=retry_after)
+    headers, _, _ = response_headers_to_wsgi(start["headers"])
+    start_response(status_from_code(status), headers)
+    return [body["body"]] if body["body"] else []
 
 
 async def refuse(send: Send, scope: Scope, status: int, reason: str, *, retry_after: int | None = None) -> None:

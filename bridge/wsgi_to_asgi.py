@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from bridge._types import Receive, Scope, Send, WSGIApplication
+from bridge.dropped_headers import DroppedHeaders
 from bridge.errors import AdapterClosed, BadRequest, ServerError, UsageError
 from bridge.handoff.executors import ExecutorWorkers
 from bridge.handoff.loops import make_loop, running_loop_key
@@ -143,7 +144,7 @@ class WsgiToAsgi:
         )
         self.files = WorkerPool(_FILE_THREADS, name="bridge-files")
         self._closed = False
-        self._dropped_headers: set[str] = set()
+        self.dropped_headers = DroppedHeaders().tell
         self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
         self._forget()
         _adapters.add(self)
@@ -240,17 +241,6 @@ class WsgiToAsgi:
         return home
 
     # ---- what requests tell ------------------------------------------------------------------------------------------
-
-    def dropped_headers(self, names: list[str]) -> None:
-        """Log, once for each name, that a hop-by-hop header was not passed on."""
-        for name in names:
-            if name.lower() not in self._dropped_headers:
-                self._dropped_headers.add(name.lower())
-                logger.warning(
-                    "bridge: the application set %s, a hop-by-hop header that only the server may set (PEP 3333); "
-                    "it is dropped, now and in future",
-                    name,
-                )
 
     def abandoned_in_loop(self, request: WsgiRequest, home: InFlight) -> None:
         """Take note of a request that is over for the server while the application still runs."""

@@ -108,6 +108,10 @@ class AsyncioLoop:
         self.slot: Callable[[], Slot] = loop.create_future
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
 
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Run a call after the current step of the loop; in the loop."""
+        self._loop.call_soon(call, context=self._context)
+
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
         """Run a call in the loop after some seconds."""
         return self._loop.call_later(seconds, call, context=self._context)

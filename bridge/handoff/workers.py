@@ -207,6 +207,14 @@ class WorkerPool:
         with self._mutex:
             worker.expected += 1
 
+    def renounce(self, worker: Worker) -> None:
+        """Take back an ``announce``: no job will come."""
+        with self._mutex:
+            worker.expected -= 1
+            is_current = worker.epoch == self._epoch
+        if not is_current:
+            worker.baton.wake()  # it was kept for this alone
+
     def submit_to(self, worker: Worker, job: Job) -> None:
         """Run an announced job in a worker's thread, ahead of everything that is queued."""
         with self._mutex:
@@ -283,8 +291,9 @@ class WorkerPool:
     def counts(self) -> tuple[int, int, int]:
         """Return (threads, busy threads, queued jobs)."""
         with self._mutex:
-            asleep = len(self._idle) + (self._on_the_way is not None)
-            return self._count, self._count - asleep, len(self._queue)
+            # One that has been given a job of its own is busy before it wakes: no moment looks as if all work was done.
+            asleep = [*self._idle] if self._on_the_way is None else [*self._idle, self._on_the_way]
+            return self._count, self._count - sum(not worker.mailbox for worker in asleep), len(self._queue)
 
 
 def _forget_in_child() -> None:

@@ -1,0 +1,248 @@
+"""What one ``AsgiToWsgi`` has in one process: its loop, its application's lifespan, and its requests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from bridge._types import ASGIApplication
+from bridge.application_lifespan import ApplicationLifespan, Phase
+from bridge.errors import AdapterClosed, ApplicationError, Overloaded, UsageError
+from bridge.handoff.loop_thread import LoopFactory, LoopThread, borrow_loop_thread, give_back_loop_thread
+from bridge.handoff.loops import AsyncioLoop, Cancellable, Slot, end_wait, wait_at_most
+from bridge.handoff.process_end import end_with_process, forget_ender
+from bridge.handoff.workers import WorkerPool
+
+# Threads for thread-sensitive calls of background work: as many of those run side by side, the others wait.
+_BACKGROUND_THREADS = 8
+
+# Seconds. What the interpreter's exit gives to requests whose server is gone, what an application gets to end after it
+# was cancelled, and what a thread that waits for the end of it all allows for the rest.
+_EXIT_GRACE = 0.5
+_ENDS_WITHIN = 1.0
+_MARGIN = 5.0
+_LOOK_UP = 1.0  # a thread that waits for the startup looks whether the loop still runs
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``AsgiToWsgi`` was made with; its docstring tells the units."""
+
+    app: ASGIApplication
+    lifespan: Literal["auto", "on", "off"]
+    loop: asyncio.AbstractEventLoop | None
+    loop_factory: LoopFactory | None
+    startup_timeout: float
+    startup_retry: float
+    disconnect_grace: float | None
+    shutdown_grace: float
+    prefetch_size: int
+    write_buffer: int
+    dropped_headers: Callable[[list[str]], None]
+
+
+class Request(Protocol):
+    """What this file needs of a request."""
+
+    is_stuck: bool
+
+    @property
+    def is_answered(self) -> bool: ...
+    @property
+    def thread_id(self) -> int: ...
+    def describe(self) -> str: ...
+    def refuse_in_loop(self, error: BaseException, *, wake: bool = True) -> None: ...
+    def cancel_in_loop(self) -> None: ...
+
+
+class Home:
+    """One adapter in one process, from its first request to its end.
+
+    Raises UsageError if the user's loop does not run, RuntimeError if the system gives no thread for a loop of our own.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.pid = os.getpid()
+        self._thread: LoopThread | None = None
+        if options.loop is None:
+            self._thread = borrow_loop_thread(options.loop_factory, self)
+            self.loop = self._thread.loop
+        else:
+            self.loop = AsyncioLoop(options.loop)
+        self.pool = WorkerPool(_BACKGROUND_THREADS, name="bridge-background")
+        self.completed = 0
+        self.failed = 0
+        self.disconnected = 0
+        self.is_ready = options.lifespan == "off"
+        self.state: dict[str, Any] | None = None
+        self._mutex = threading.Lock()
+        self._requests: set[Request] = set()
+        self._change: Slot | None = None  # ended when a request leaves
+        self._lifespan: ApplicationLifespan | None = None
+        self._is_exiting = False
+        self._has_ended = threading.Event()
+        self._end_task: Cancellable | None = None
+        end_with_process(self)
+
+    # ---- the loop, from any thread -----------------------------------------------------------------------------------
+
+    def put(self, call: Callable[[], None]) -> None:
+        """Run a call in the loop.
+
+        Raises UsageError or ApplicationError if it runs no more.
+        """
+        try:
+            self.loop.put(call)
+        except RuntimeError as error:
+            raise self._loop_error() from error
+
+    def check_loop(self) -> None:
+        """Raise UsageError or ApplicationError if the loop runs no more."""
+        if not self.has_loop():
+            raise self._loop_error()
+
+    def has_loop(self) -> bool:
+        """Tell whether the loop still runs."""
+        if self._thread is not None:
+            return not self._thread.is_closed()
+        asyncio_loop = self.options.loop
+        return asyncio_loop is not None and asyncio_loop.is_running()
+
+    def _loop_error(self) -> Exception:
+        if self._has_ended.is_set():
+            return AdapterClosed("this adapter was closed; make a new one")
+        if self._thread is None:
+            return UsageError(
+                "the event loop that AsgiToWsgi was given (loop=) does not run: start it before the first request and "
+                "stop it after the adapter's close(), or leave loop= out for a loop of bridge's own"
+            )
+        return ApplicationError("the background loop ended under this request; see the log for what broke it")
+
+    def is_in_loop(self) -> bool:
+        """Tell whether the calling thread is the one that runs the loop."""
+        if self._thread is not None:
+            return self._thread.is_current()
+        return asyncio._get_running_loop() is self.options.loop  # noqa: SLF001  public by asyncio.events.__all__
+
+    # ---- requests, in the loop ---------------------------------------------------------------------------------------
+
+    def enter_in_loop(self, request: Request) -> None:
+        """Take in a request."""
+        self._requests.add(request)
+
+    def leave_in_loop(self, request: Request) -> None:
+        """Let go of a request: its application is done."""
+        self._requests.discard(request)
+        end_wait(self._change)
+
+    def requests(self) -> list[Request]:
+        """Return the requests whose application runs; from any thread."""
+        while True:
+            try:
+                return list(self._requests)
+            except RuntimeError:  # it changed meanwhile
+                continue
+
+    # ---- the start ---------------------------------------------------------------------------------------------------
+
+    def make_ready(self) -> None:
+        """Wait for the application's startup; begin one if there was none, or if the last one failed long enough ago.
+
+        Raises Overloaded if it takes longer than ``startup_timeout``, ApplicationError if it failed.
+        """
+        options = self.options
+        with self._mutex:
+            lifespan = self._lifespan
+            if lifespan is None or (
+                lifespan.phase is Phase.FAILED and time.monotonic() - lifespan.decided_at >= options.startup_retry
+            ):
+                lifespan = ApplicationLifespan(options.app, self.loop, required=options.lifespan == "on")
+                self._lifespan = lifespan
+                self.put(lifespan.begin_in_loop)
+        deadline = lifespan.began_at + options.startup_timeout
+        while not lifespan.decided.wait(max(0.0, min(deadline - time.monotonic(), _LOOK_UP))):
+            self.check_loop()
+            if time.monotonic() >= deadline:
+                raise Overloaded(f"the application's startup takes longer than {options.startup_timeout} seconds")
+        if lifespan.phase is Phase.FAILED:
+            raise ApplicationError("the application's startup failed") from lifespan.failure
+        if lifespan.phase is Phase.UP and self._thread is not None:
+            self.put(self._thread.keep_executor_in_loop)
+        self.state = lifespan.state
+        self.is_ready = True
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    def begin_to_end(self) -> None:
+        """Begin to end because the process does: nobody is served any more."""
+        self._is_exiting = True
+        self._begin_end()
+
+    def finish_ending(self) -> None:
+        """Wait for the end, and end the loop."""
+        options = self.options
+        limit = options.shutdown_grace * 2 + (options.disconnect_grace or 0.0) + _MARGIN
+        if self.is_in_loop():
+            return  # it ends when the caller lets the loop go on
+        deadline = time.monotonic() + limit
+        while not self._has_ended.wait(0.5) and time.monotonic() < deadline and self.has_loop():
+            pass
+        self._has_ended.set()
+        self.pool.retire()
+        if self._thread is not None:
+            give_back_loop_thread(self._thread, self)
+
+    def end(self) -> None:
+        """End in order: requests within ``shutdown_grace``, then background work, then the application's shutdown."""
+        forget_ender(self)
+        self._begin_end()
+        self.finish_ending()
+
+    def _begin_end(self) -> None:
+        try:
+            self.loop.put(self._spawn_end_in_loop)
+        except RuntimeError:
+            self._has_ended.set()  # the loop is closed
+
+    def _spawn_end_in_loop(self) -> None:
+        if self._end_task is None:
+            self._end_task = self.loop.spawn(self._end, self._has_ended.set, Context())
+
+    async def _end(self) -> None:
+        grace = self.options.shutdown_grace
+        deadline = time.monotonic() + grace
+        if not self._is_exiting:
+            await self._drain(self._requests, grace)
+        unanswered = {request for request in self._requests if not request.is_answered}
+        background = self._requests - unanswered
+        for request in unanswered:
+            error = AdapterClosed(f"the adapter was closed while {request.describe()} was running")
+            request.refuse_in_loop(error, wake=not self._is_exiting or _is_waited_for(request.thread_id))
+        await self._drain(unanswered, _EXIT_GRACE)
+        for request in unanswered:
+            request.cancel_in_loop()
+        await self._drain(background, deadline - time.monotonic())
+        for request in background:
+            request.cancel_in_loop()
+        await self._drain(self._requests, _ENDS_WITHIN)
+        if self._lifespan is not None:
+            await self._lifespan.shut_down_in_loop(grace)
+
+    async def _drain(self, requests: set[Request], seconds: float) -> None:
+        """Wait until the applications of some requests are done, at most some seconds."""
+        deadline = time.monotonic() + seconds
+        while not requests.isdisjoint(self._requests) and (left := deadline - time.monotonic()) > 0:
+            self._change = self.loop.slot()
+            await wait_at_most(self.loop, self._change, left)
+
+
+def _is_waited_for(thread_id: int) -> bool:
+    """Tell whether the interpreter's exit waits for a thread."""
+    return any(thread.ident == thread_id and not thread.daemon for thread in threading.enumerate())

@@ -1,0 +1,655 @@
+"""One request of ``AsgiToWsgi``: the application's task on the loop, and the server's thread that serves it.
+
+Who writes what. The loop alone appends chunks (on the right) and writes ``_ended``, ``_error``, ``_is_settled``,
+``_wants_body`` (to True), ``_gone``. The serving thread alone takes chunks (from the left), writes ``_taken_size``,
+``_wants_body`` (to False), and appends to ``_inbox``. Each side looks at what the other has written only in these
+orders:
+
+    loop                                    serving thread
+    1. write the news                       a. _asleep = True
+    2. if _asleep: clear it, wake           b. if there are news: clear it, go on
+                                            c. wait
+
+    application's send(), too fast          serving thread
+    1. _sender_waits = True                 a. add to _taken_size
+    2. if there is room again: go on        b. if _sender_waits: clear it, put a call into the loop
+    3. wait
+
+Either the second column sees the first one's 1, or the first sees the second's a.
+
+What is *settled* is decided in the loop alone: a response is settled once its task has suspended or ended after its
+last message, or has failed. The serving thread hands over nothing that is complete before that, so an error that comes
+in the same step as the last message is known by then (contract: it is raised from the answer's ``close()``); one that
+comes later is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from bridge._asgiref import marks_of_this_thread, run_thread_sensitive_calls_in, unmark_worker
+from bridge._types import Environ, Message, StartResponse
+from bridge.answers import Chunks, FailedAnswer
+from bridge.errors import ApplicationError, ApplicationExit, ClientDisconnected
+from bridge.handoff.baton import Baton
+from bridge.handoff.loops import Cancellable, Slot, end_wait
+from bridge.handoff.serving_thread import ServingThread
+from bridge.input_reader import InputReader
+from bridge.translation.requests import request_line, scope_from_environ
+from bridge.translation.responses import AWAITING_START, BODY, COMPLETE, AsgiResponse
+
+if TYPE_CHECKING:
+    from bridge.asgi_home import Home
+
+logger = logging.getLogger("bridge")
+
+# Seconds. A thread that waits looks up now and then: whether its loop still runs, and, where the server tells, whether
+# its client is still there.
+_LOOK_UP = 2.0
+_LOOK_FOR_CLIENT = 0.25
+# Seconds that an application may go on after it was cancelled before a warning is logged, and before a thread whose
+# client has gone stops waiting for it.
+_STUCK_AFTER = 10.0
+_ENDS_WITHIN = 1.0
+
+_FILE_BLOCK = 65_536  # bytes that the server reads at a time from a file, unless it has a better way
+
+_CAN_START_EAGERLY = sys.version_info >= (3, 12)
+
+_MAX_HINTS = 100  # early hints that wait for the serving thread; of more, the oldest are left out
+_PATIENCE = 1000  # calls of receive() after the disconnect before they are held to let others run
+
+_NO_CONTEXT = contextvars.Context()
+
+
+class AsgiRequest:
+    """One request: what the server's thread and the application's task share."""
+
+    __slots__ = (
+        "_app",
+        "_asleep",
+        "_baton",
+        "_body_broke",
+        "_chunks",
+        "_client_is_gone",
+        "_context",
+        "_disconnects",
+        "_ended",
+        "_environ",
+        "_error",
+        "_first_step",
+        "_gone",
+        "_hints",
+        "_home",
+        "_inbox",
+        "_input",
+        "_input_error",
+        "_is_bodiless_answer",
+        "_is_settled",
+        "_limit",
+        "_loop",
+        "_owed",
+        "_put_size",
+        "_refusal",
+        "_response",
+        "_returned",
+        "_sender_waits",
+        "_serving_thread",
+        "_slots",
+        "_taken_size",
+        "_task",
+        "_thread_id",
+        "_timer",
+        "_wants_body",
+        "is_stuck",
+        "scope",
+    )
+
+    def __init__(self, home: Home, environ: Environ) -> None:
+        options = home.options
+        self._home = home
+        self._loop = home.loop
+        self._app = options.app
+        self._limit = options.write_buffer
+        self._environ = environ
+        self.scope = scope = scope_from_environ(environ)
+        scope["wsgi.environ"] = environ
+        state = home.state
+        if state is not None:
+            scope["state"] = state.copy()
+        self._input = InputReader(environ)
+        self._response = AsgiResponse(scope["method"])
+        self._baton = Baton()
+        self._chunks: deque[bytes] = deque()
+        self._inbox: deque[Message] = deque()
+        self._hints: deque[list[bytes]] | None = None
+        self._slots: list[Slot] = []
+        self._put_size = 0
+        self._taken_size = 0
+        self._asleep = False
+        self._sender_waits = False
+        self._wants_body = False
+        self._body_broke = False
+        self._input_error: BaseException | None = None
+        self._ended = False
+        self._returned = False
+        self._is_settled = False
+        self._is_bodiless_answer = False
+        self._disconnects = 0
+        self._gone = False
+        self._owed = False
+        self._error: BaseException | None = None
+        self._refusal: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer: Cancellable | None = None
+        self._first_step = False
+        self.is_stuck = False
+        self._thread_id = threading.get_ident()
+        self._serving_thread = ServingThread(home.pool, self._wake)
+        self._context = contextvars.copy_context()
+        self._client_is_gone: Callable[[], object] | None = (
+            environ.get("waitress.client_disconnected") or environ.get("bridge.disconnected") or None
+        )
+        extensions = scope["extensions"]
+        if "wsgi.file_wrapper" in environ:
+            extensions["http.response.pathsend"] = {}
+        if "wsgi.early_hints" in environ:
+            extensions["http.response.early_hint"] = {}
+            self._hints = deque(maxlen=_MAX_HINTS)
+
+    def describe(self) -> str:
+        """Return what a log calls this request by."""
+        return request_line(self.scope)
+
+    # ---- the serving thread ------------------------------------------------------------------------------------------
+
+    def respond(self, start_response: StartResponse) -> Iterable[bytes]:
+        """Run the application for this request, in the server's thread, until its answer begins; return the answer.
+
+        Raises the application's error, an ApplicationError, or what ``wsgi.input`` raised.
+        """
+        self._prefetch()
+        try:
+            self._home.put(self._begin_in_loop)
+            has_chunk = self._wait_for_chunk()
+            if not has_chunk and self._error is not None and self._response.state is not COMPLETE:
+                raise self._error_for_server(before_start=True)
+            return self._answer(start_response)
+        except BaseException:
+            # The application's error, or one from outside: a signal handler's, a greenlet that is killed.
+            self._leave()
+            raise
+
+    def _prefetch(self) -> None:
+        """Read a small body that is declared, so that the application need not ask for it."""
+        reader = self._input
+        declared = reader.declared
+        if reader.is_complete:
+            self._inbox.append({"type": "http.request", "body": b"", "more_body": False})
+            return
+        if (
+            declared is None
+            or declared > self._home.options.prefetch_size
+            or "100-continue" in self._environ.get("HTTP_EXPECT", "").lower()
+        ):
+            return
+        pieces: list[bytes] = []
+        try:
+            while not reader.is_complete:
+                pieces.append(reader.read_piece())
+        except OSError:
+            self._body_broke = True
+        body = b"".join(pieces)
+        if body or not self._body_broke:
+            self._inbox.append({"type": "http.request", "body": body, "more_body": self._body_broke})
+
+    def _answer(self, start_response: StartResponse) -> Iterable[bytes]:
+        response = self._response
+        if response.dropped:
+            self._home.options.dropped_headers(response.dropped)
+        if response.path is not None and not response.bodiless:
+            # Opened before the start, so that a file that is not there is an error that can still be answered.
+            if self._error is not None:
+                logger.error(
+                    "bridge: the application failed on %s after its answer", self.describe(), exc_info=self._error
+                )
+            file = open(response.path, "rb")  # noqa: SIM115  the server closes it, by the wrapper's close()
+            try:
+                start_response(response.status_line, response.headers)
+                self._leave()
+                return self._environ["wsgi.file_wrapper"](file, _FILE_BLOCK)  # type: ignore[no-any-return]
+            except BaseException:
+                file.close()
+                raise
+        start_response(response.status_line, response.headers)
+        if response.bodiless:
+            # Not even an empty chunk, whose length the server might declare to be that of the body: HEAD, 204, 304.
+            parts = []
+        elif self._is_settled and response.state is COMPLETE:
+            chunks = self._chunks
+            parts = [chunks[0] if len(chunks) == 1 else b"".join(chunks)]
+        else:
+            return Chunks(self)
+        self._leave()
+        return parts if self._error is None else FailedAnswer(parts, self._error_for_server())
+
+    def next_chunk(self) -> bytes:
+        """Return what is there of the body, or comes next. Raises StopIteration after the end, or the error."""
+        if not self._wait_for_chunk():
+            self._leave()
+            # If the server has told that its client is gone, it is told no error: it would only fill a log.
+            if self._error is not None and self._response.state is not COMPLETE and not self._gone:
+                raise self._error_for_server()
+            raise StopIteration
+        chunks = self._chunks
+        chunk = chunks.popleft()
+        if chunks and len(chunk) < self._limit:
+            # The application was faster than the client: neighbours go as one.
+            parts = [chunk]
+            size = len(chunk)
+            while chunks and size + len(chunks[0]) <= self._limit:
+                part = chunks.popleft()
+                parts.append(part)
+                size += len(part)
+            chunk = b"".join(parts)
+        self._taken_size += len(chunk)  # a
+        if self._sender_waits:  # b
+            self._sender_waits = False
+            self._home.put(self._notify_in_loop)
+        # Thread-sensitive calls wait for one chunk at most, and a chunk for the calls that it has made wait.
+        self._owed = bool(self._serving_thread.calls)
+        return chunk
+
+    def finish(self) -> None:
+        """End the answer, as the server does with the iterable's ``close()``.
+
+        Raises the application's error if it came with the end of a complete answer.
+        """
+        self._leave()
+        if self._is_settled and self._error is not None and self._response.state is COMPLETE:
+            raise self._error_for_server()
+
+    def _leave(self) -> None:
+        """Serve the application no longer. If its answer is not complete, its client is gone."""
+        has_calls = self._serving_thread.leave()
+        if has_calls or not self._is_settled:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let the loop know that nobody serves the application any more; from any thread."""
+        try:
+            self._loop.put(self._left_in_loop)
+        except RuntimeError:
+            pass  # the loop is closed, and with it all that ran there
+
+    def _wait_for_chunk(self) -> bool:
+        """Serve the application until a chunk is there (True), or the end or an error is settled (False)."""
+        chunks = self._chunks
+        thread = self._serving_thread
+        while True:
+            if self._hints:
+                self._tell_hints()
+            if self._owed:
+                self._owed = False
+                self._run_calls()
+            # The order of these reads: what is settled was complete before.
+            if self._is_settled:
+                return bool(chunks)
+            if self._refusal is not None:
+                raise self._refusal
+            if chunks and not self._ended:
+                return True
+            if thread.calls:
+                self._run_calls()
+            elif self._wants_body:
+                self._read_body()
+            else:
+                self._sleep()
+
+    def _has_news(self) -> bool:
+        return bool(
+            self._is_settled
+            or self._wants_body
+            or self._serving_thread.calls
+            or (self._chunks and not self._ended)
+            or self._hints
+            or self._refusal is not None
+        )
+
+    def _sleep(self) -> None:
+        self._asleep = True  # a
+        if self._has_news():  # b
+            self._asleep = False
+            return
+        ask = self._client_is_gone
+        if not self._baton.wait(_LOOK_UP if ask is None else _LOOK_FOR_CLIENT):  # c
+            self._look_up(ask)
+
+    def _look_up(self, ask: Callable[[], object] | None) -> None:
+        """Look whether there still is somebody to wait for."""
+        home = self._home
+        home.check_loop()
+        if ask is None or not ask():
+            return
+        self._client_is_gone = None
+        home.put(self._client_left_in_loop)
+
+    def _client_left_in_loop(self) -> None:
+        self._give_up_in_loop()
+        # The thread is not kept by an application that goes on.
+        grace = self._home.options.disconnect_grace or 0.0
+        self._loop.call_later(grace + _ENDS_WITHIN, self._stop_waiting_in_loop)
+
+    def _stop_waiting_in_loop(self) -> None:
+        self.refuse_in_loop(ClientDisconnected(f"the client of {self.describe()} has gone away"))
+
+    def _run_calls(self) -> None:
+        before = marks_of_this_thread()
+        try:
+            error = self._serving_thread.run_calls()
+        finally:
+            unmark_worker(before)
+        if error is not None and _is_for_thread(error):
+            raise error
+
+    def _read_body(self) -> None:
+        """Read a piece of the body that the application waits for."""
+        reader = self._input
+        try:
+            piece = reader.read_piece(lines=self._response.state is BODY)
+        except OSError:
+            self._body_broke = True
+        except Exception as error:  # noqa: BLE001  raised to the server, unless the application has an answer
+            self._body_broke = True
+            self._input_error = error
+        else:
+            self._inbox.append({"type": "http.request", "body": piece, "more_body": not reader.is_complete})
+        # Before the put: who is notified may ask for the next piece.
+        self._wants_body = False
+        self._home.put(self._notify_in_loop)
+
+    def _tell_hints(self) -> None:
+        hints = self._hints
+        tell = self._environ["wsgi.early_hints"]
+        while hints:
+            links = hints.popleft()
+            try:
+                tell([("Link", link.decode("latin-1")) for link in links])
+            except Exception:
+                # Hints are only that; the answer is what counts.
+                logger.warning("bridge: the server failed to send early hints for %s", self.describe(), exc_info=True)
+
+    def _error_for_server(self, *, before_start: bool = False) -> BaseException:
+        """Return the error as the server gets it: the original, but nothing that would end its thread or its loop."""
+        error = self._error
+        assert error is not None
+        if before_start and self._input_error is not None:
+            return self._input_error
+        if isinstance(error, ApplicationExit):
+            # A WSGI application behind WsgiToAsgi: as if there were no bridge. But StopIteration would end an iterable.
+            cause = error.__cause__
+            if cause is not None and (before_start or not isinstance(cause, StopIteration)):
+                return cause
+        if not isinstance(error, Exception) or isinstance(error, StopIteration):
+            wrapped = ApplicationError(f"the application raised {type(error).__name__} for {self.describe()}: {error}")
+            wrapped.__cause__ = error
+            return wrapped
+        if isinstance(error, ApplicationError) and not hasattr(error, "__notes__"):
+            error.add_note(f"bridge: while answering {self.describe()}")
+        return error
+
+    # ---- the loop ----------------------------------------------------------------------------------------------------
+
+    def _begin_in_loop(self) -> None:
+        """Start the application's task."""
+        self._home.enter_in_loop(self)
+        loop = self._loop.asyncio_loop
+        context = self._context
+        if _CAN_START_EAGERLY:
+            # The ordinary application answers in its first step: no turn of the loop is needed for that.
+            self._first_step = True
+            self._task = asyncio.Task(self._run_in_loop(), loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+            self._first_step = False
+            if self._ended and not self._is_settled:
+                self._settle_in_loop()
+        else:
+            assert loop is not None
+            self._task = loop.create_task(self._run_in_loop(), context=context)
+            # A task that is cancelled before its first step never enters its coroutine.
+            self._task.add_done_callback(self._task_is_done_in_loop)
+
+    def _task_is_done_in_loop(self, _task: asyncio.Task[None]) -> None:
+        if not self._returned:
+            self._returned_in_loop(asyncio.CancelledError())
+
+    async def _run_in_loop(self) -> None:
+        error: BaseException | None = None
+        try:
+            await run_thread_sensitive_calls_in(self._serving_thread)
+            await self._app(self.scope, self.receive, self.send)
+        except BaseException as raised:  # noqa: BLE001  it is the server's to get, and must not end the loop
+            error = raised
+        try:
+            self._returned_in_loop(error)
+        finally:
+            del error  # with the traceback it would be a cycle
+
+    def _returned_in_loop(self, error: BaseException | None) -> None:
+        """Take note that the application is done."""
+        self._returned = True
+        self._home.leave_in_loop(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._gone:
+            self._home.disconnected += 1
+            if error is not None and not isinstance(error, (ClientDisconnected, asyncio.CancelledError)):
+                logger.warning(
+                    "bridge: the application failed on %s after its client had gone", self.describe(), exc_info=error
+                )
+        elif self._is_settled:
+            # Its answer was handed over: this is the end of its background work.
+            if error is None:
+                self._home.completed += 1
+            else:
+                self._home.failed += 1
+                logger.error("bridge: the application failed on %s after its answer", self.describe(), exc_info=error)
+        elif error is None and self._ended:
+            self._home.completed += 1
+        else:
+            self._home.failed += 1
+            if error is None:
+                error = ApplicationError(
+                    f"the application returned without "
+                    f"{'an answer' if self._response.state is AWAITING_START else 'ending its answer'}"
+                )
+        if not self._is_settled:
+            if self._gone and error is None and not self._ended:
+                error = ClientDisconnected(f"the client of {self.describe()} has gone away")
+            self._error = error
+            self._settle_in_loop()
+        self._notify_in_loop()  # tasks that outlive it learn that the response is over
+        self._serving_thread.finish_in_loop()
+        self._task = None
+        self._context = _NO_CONTEXT  # a value in it may lead back here
+
+    def _settle_in_loop(self) -> None:
+        self._is_settled = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._asleep:  # 2
+            self._asleep = False
+            self._baton.wake()
+
+    def _notify_in_loop(self) -> None:
+        """Let whoever waits in receive() or send() look again."""
+        slots = self._slots
+        if slots:
+            self._slots = []
+            for slot in slots:
+                end_wait(slot)
+
+    async def _wait_in_loop(self) -> None:
+        # A slot for each: the application may wait in several tasks, and cancel some.
+        slot = self._loop.slot()
+        self._slots.append(slot)
+        await slot
+
+    async def receive(self) -> Message:
+        """Give the application its next message: the ``receive`` of ASGI."""
+        while True:
+            is_over = self._ended or self._gone or self._returned or self._is_bodiless_answer
+            if self._inbox and not is_over:
+                # What was read for a receive() that was cancelled is still here.
+                return self._inbox.popleft()
+            if is_over or self._body_broke:
+                self._disconnects += 1
+                if self._disconnects > _PATIENCE:
+                    await asyncio.sleep(0)  # an application that does not listen must not stop the loop
+                return {"type": "http.disconnect"}
+            if not self._input.is_complete and not self._wants_body:
+                self._wants_body = True  # 1
+                self._wake()
+            await self._wait_in_loop()
+
+    async def send(self, message: Message) -> None:
+        """Take a message from the application: the ``send`` of ASGI.
+
+        Raises ApplicationError for a message that ASGI does not allow here, ClientDisconnected once the client is gone.
+        """
+        if self._gone:
+            raise ClientDisconnected(f"the client of {self.describe()} went away before it was answered whole")
+        response = self._response
+        chunk = response.message(message)
+        if chunk:
+            self._chunks.append(chunk)  # 1
+            self._put_size += len(chunk)
+        if response.state is COMPLETE:
+            if not self._ended:
+                self._ended = True
+                self._notify_in_loop()
+                self._release_thread_in_loop()
+                if not self._first_step:
+                    self._loop.call_soon(self._step_is_over_in_loop)
+        elif chunk:
+            self._wake()
+            if self._put_size - self._taken_size > self._limit:
+                await self._wait_for_room_in_loop()
+        elif message["type"] != "http.response.start":
+            if message["type"] == "http.response.early_hint":
+                self._put_hints_in_loop(message)
+            elif response.bodiless and message.get("body"):
+                self._settle_bodiless_in_loop()
+            # Nothing that is waited for holds the application here: an endless stream to HEAD must not stop the loop.
+            await asyncio.sleep(0)
+
+    def _release_thread_in_loop(self) -> None:
+        """Keep the serving thread for nothing but handing over the answer: background work must not delay that."""
+        if self._serving_thread.leave():
+            self._serving_thread.pass_on_in_loop()
+
+    def _settle_bodiless_in_loop(self) -> None:
+        """Hand over an answer whose body is not for the client: HEAD, 204, 304.
+
+        The application may go on to its end for ``disconnect_grace``, which is more than an ordinary body takes; then
+        it is treated as one whose client has gone.
+        """
+        if not self._is_bodiless_answer:
+            self._is_bodiless_answer = True
+            self._notify_in_loop()
+            self._release_thread_in_loop()
+            self._settle_in_loop()
+            grace = self._home.options.disconnect_grace
+            if grace is not None:
+                self._timer = self._loop.call_later(grace, self._give_up_in_loop)
+
+    def _step_is_over_in_loop(self) -> None:
+        if not self._is_settled:
+            self._settle_in_loop()
+
+    async def _wait_for_room_in_loop(self) -> None:
+        while not self._gone:
+            self._sender_waits = True  # 1
+            if self._put_size - self._taken_size <= self._limit:  # 2
+                return
+            await self._wait_in_loop()  # 3
+            if self._put_size - self._taken_size <= self._limit:
+                return
+        raise ClientDisconnected(f"the client of {self.describe()} went away before it was answered whole")
+
+    def _put_hints_in_loop(self, message: Message) -> None:
+        hints = self._hints
+        if hints is not None and self._response.state is AWAITING_START:
+            hints.append([bytes(link) for link in message.get("links") or ()])
+            self._wake()
+
+    def _left_in_loop(self) -> None:
+        """Take note that the server's thread has left."""
+        self._serving_thread.pass_on_in_loop()
+        self._give_up_in_loop()
+
+    def _give_up_in_loop(self) -> None:
+        """Tell the application that its client is gone; cancel it if it goes on, and its answer is not complete."""
+        if self._gone or self._ended or self._returned:
+            return
+        self._gone = True
+        self._notify_in_loop()
+        grace = self._home.options.disconnect_grace
+        if grace is not None:
+            self._timer = self._loop.call_later(grace, self.cancel_in_loop)
+
+    def refuse_in_loop(self, error: BaseException, *, wake: bool = True) -> None:
+        """Give the server's thread an error instead of an answer that is not complete.
+
+        wake: whether to wake the thread for it; one that the interpreter's exit does not wait for is left asleep.
+        """
+        if not self._is_settled:
+            if wake:
+                self._refusal = error
+                self._wake()
+            self._give_up_in_loop()
+
+    def cancel_in_loop(self) -> None:
+        """Cancel the application, whatever it is doing; once."""
+        if self._returned or self.is_stuck or self._task is None:
+            return
+        self.is_stuck = True  # until it has returned
+        self._task.cancel()
+        self._timer = self._loop.call_later(_STUCK_AFTER, self._warn_in_loop)
+
+    def _warn_in_loop(self) -> None:
+        logger.warning(
+            "bridge: the application still runs for %s, %.0f seconds after it was cancelled because its client had "
+            "gone or the adapter was closed",
+            self.describe(),
+            _STUCK_AFTER,
+        )
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer is complete, so that what still runs is background work."""
+        return self._ended or self._is_bodiless_answer
+
+    @property
+    def thread_id(self) -> int:
+        """The serving thread's ident."""
+        return self._thread_id
+
+
+def _is_for_thread(error: BaseException) -> bool:
+    """Tell whether an error that came up in a call was meant for the thread that ran it.
+
+    Signal handlers raise in the main thread (gunicorn ends its workers by SystemExit), gevent in a greenlet that it
+    kills or whose time is up. Everything else is the application's own, which has got it.
+    """
+    return threading.current_thread() is threading.main_thread() or type(error).__module__.split(".")[0] in (
+        "gevent",
+        "greenlet",
+    )

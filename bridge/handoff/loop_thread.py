@@ -1,0 +1,205 @@
+"""The dedicated background loop: an asyncio loop in a thread of its own, for code that has none.
+
+There is one for each loop factory in a process. It is started by its first borrower and ends with its last one. Nothing
+of it survives a fork: a child has no thread, and must not touch the parent's loop either, whose selector both processes
+would share; the child keeps it as it is, unused, and starts its own when it needs one.
+
+Under gevent's monkey patching, "threads" are greenlets of one operating-system thread. asyncio allows one running loop
+for each of those, so the loop gets a real thread, of gevent's own pool. In it gevent's selector and locks work as they
+do in the main one, and what runs in executors (``asyncio.to_thread``) are greenlets beside the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any
+
+from bridge.errors import UsageError
+from bridge.handoff.loops import AsyncioLoop
+
+logger = logging.getLogger("bridge")
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+# Seconds. A loop that does not run by then never will; tasks that go on after they were cancelled are left alone then.
+_STARTS_WITHIN = 30.0
+_TASKS_END_WITHIN = 1.0
+_ENDS_WITHIN = 5.0
+
+
+class LoopThread:
+    """One thread that runs one loop until the last borrower gives it back.
+
+    factory: makes the loop, in the thread; None: asyncio's own.
+
+    Raises what factory raises, and RuntimeError if the system gives no thread.
+    """
+
+    __slots__ = ("_borrowers", "_ended", "_failure", "_gevent_pool", "_ready", "_stopping", "ident", "loop")
+
+    loop: AsyncioLoop
+
+    def __init__(self, factory: LoopFactory | None) -> None:
+        self._borrowers: set[Hashable] = set()
+        self._ready = threading.Event()
+        self._ended = threading.Event()
+        self._failure: BaseException | None = None
+        self._stopping = False
+        self._gevent_pool: Any = None
+        self.ident = 0
+        self._start_thread(partial(self._run, factory or asyncio.new_event_loop))
+        if not self._ready.wait(_STARTS_WITHIN):
+            raise RuntimeError(f"the background loop did not start within {_STARTS_WITHIN:.0f} seconds")
+        if self._failure is not None:
+            raise self._failure
+
+    def _start_thread(self, run: Callable[[], None]) -> None:
+        monkey: Any = sys.modules.get("gevent.monkey")
+        if monkey is not None and monkey.is_module_patched("threading"):
+            self._gevent_pool = importlib.import_module("gevent.threadpool").ThreadPool(1)
+            self._gevent_pool.spawn(run)
+        else:
+            # A daemon: it must not keep the interpreter from exiting; who lives on it is ended by ``process_end``.
+            threading.Thread(target=run, name="bridge-loop", daemon=True).start()
+
+    def _run(self, factory: LoopFactory) -> None:
+        try:
+            loop = factory()
+            self.loop = AsyncioLoop(loop)
+            self.ident = threading.get_ident()
+            loop.call_soon(self._ready.set)
+        except BaseException as error:  # noqa: BLE001  raised to who wanted the loop
+            self._failure = error
+            self._ready.set()
+            return
+        try:
+            self._run_until_stopped(loop)
+            self._end_tasks(loop)
+        finally:
+            loop.close()
+            self._ended.set()
+
+    def _run_until_stopped(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._stopping:
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio lets these out of a task. They would end a program's only loop; here they are one request's.
+                logger.error("bridge: a task raised %r; the background loop goes on", error)  # noqa: TRY400
+            except BaseException:
+                # The loop itself is broken, its selector closed by somebody: whoever uses it sees that it is closed.
+                logger.exception("bridge: the background loop failed and ends; the next request starts a new one")
+                return
+
+    def _end_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=_TASKS_END_WITHIN))
+            for task in tasks:
+                if not task.done():
+                    # It was told in the log by whose request it is; asyncio would tell it again, of the very end.
+                    with contextlib.suppress(AttributeError):
+                        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+            loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), _TASKS_END_WITHIN))
+        except BaseException as error:  # of the application's clean-up; nobody waits for it any more
+            logger.warning("bridge: the background loop did not end in order", exc_info=error)
+
+    def keep_executor_in_loop(self) -> None:
+        """Have the loop's default executor keep a thread.
+
+        While the interpreter exits no new thread can be started (since 3.12), and what an application does at its
+        shutdown may want one: ``asyncio.to_thread``, the look-up of a name.
+        """
+        asyncio.get_running_loop().run_in_executor(None, int)
+
+    def is_current(self) -> bool:
+        """Tell whether the calling thread is the loop's own."""
+        return self.ident == threading.get_ident()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        with contextlib.suppress(RuntimeError):  # closed already
+            self.loop.put(self._stop_in_loop)
+        if not self.is_current() and not self._ended.wait(_ENDS_WITHIN):
+            logger.warning("bridge: the background loop is blocked by an application and was left behind")
+
+    def _stop_in_loop(self) -> None:
+        asyncio.get_running_loop().stop()
+
+    def is_closed(self) -> bool:
+        """Tell whether the loop will never run anything again; from any thread."""
+        return self.loop.is_closed()
+
+
+class _Threads:
+    """The loop threads of one process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.mutex = threading.RLock()
+        self.by_factory: dict[LoopFactory | None, LoopThread] = {}
+
+
+_threads = _Threads()
+_inherited: list[_Threads] = []  # of parent processes: kept, for collecting a loop closes it, in the parent as well
+
+
+def _threads_of_this_process() -> _Threads:
+    # Not only by the hook below: a server in C may fork without Python's knowing (uWSGI does by default).
+    if _threads.pid != os.getpid():
+        _begin_anew()
+    return _threads
+
+
+def _begin_anew() -> None:
+    global _threads  # noqa: PLW0603  there is one process
+    _inherited.append(_threads)
+    _threads = _Threads()
+
+
+def borrow_loop_thread(factory: LoopFactory | None, borrower: Hashable) -> LoopThread:
+    """Return this process's loop thread for a factory (None: asyncio's own loop); start it if there is none.
+
+    Raises UsageError for a factory that cannot make a loop, RuntimeError if the system gives no thread.
+    """
+    threads = _threads_of_this_process()
+    with threads.mutex:
+        thread = threads.by_factory.get(factory)
+        if thread is None or thread.is_closed():
+            try:
+                thread = LoopThread(factory)
+            except (RuntimeError, MemoryError):
+                raise
+            except Exception as error:
+                raise UsageError(f"loop_factory {factory!r} makes no event loop: {error!r}") from error
+            threads.by_factory[factory] = thread
+        thread._borrowers.add(borrower)  # noqa: SLF001  the function and the class are one machine
+        return thread
+
+
+def give_back_loop_thread(thread: LoopThread, borrower: Hashable) -> None:
+    """Take back ``borrow_loop_thread``; with the last borrower the thread ends, which is waited for."""
+    threads = _threads_of_this_process()
+    with threads.mutex:
+        thread._borrowers.discard(borrower)  # noqa: SLF001
+        if thread._borrowers or thread not in threads.by_factory.values():  # noqa: SLF001
+            return
+        for factory, other in list(threads.by_factory.items()):
+            if other is thread:
+                del threads.by_factory[factory]
+    thread._stop()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

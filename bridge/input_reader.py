@@ -1,0 +1,95 @@
+"""Reading ``wsgi.input`` in pieces, never beyond the body (PEP 3333, "Input and Error Streams").
+
+What "the body" is depends on the server. Where ``wsgi.input_terminated`` is set, the input ends where the body ends.
+Elsewhere it may be the bare socket, on which a read beyond CONTENT_LENGTH waits for the client's next request, so there
+is no body without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bridge._types import Environ
+from bridge.errors import ClientDisconnected, ServerError
+from bridge.translation.headers import length_from_text
+
+# Bytes. A server whose input has no read1 waits until as many are there, or the body's end.
+PIECE_SIZE = 65_536
+
+
+class InputReader:
+    """The body of one request, piece by piece.
+
+    ``declared`` is its length as CONTENT_LENGTH has it, None without one; ``is_complete`` tells whether it was read to
+    its end.
+    """
+
+    __slots__ = ("_input", "_is_terminated", "_read", "_readline", "_remaining", "declared", "is_complete")
+
+    def __init__(self, environ: Environ) -> None:
+        self._input: Any = environ.get("wsgi.input")
+        self._read: Callable[[int], Any] | None = None
+        self._readline: Callable[[int], Any] | None = None
+        self._is_terminated = bool(environ.get("wsgi.input_terminated"))
+        length = environ.get("CONTENT_LENGTH")
+        self.declared = length_from_text(length) if length else None
+        self._remaining = self.declared
+        self.is_complete = not self._remaining if not self._is_terminated else self._input is None
+
+    def read_piece(self, *, lines: bool = False) -> bytes:
+        """Return the next piece; ``is_complete`` is set with the last one, which may be empty.
+
+        lines: an answer is under way, so that the client may be waiting for it before it sends more: where the input
+            does not give what is there (``read1``), ask it for a line instead of a whole piece.
+
+        Raises ClientDisconnected if the input ends before the body does; what the input raises; ServerError if it gives
+        something else than bytes.
+        """
+        read = self._read
+        if read is None:
+            read = self._find_read()
+        if lines and self._readline is not None:
+            read = self._readline
+        size = PIECE_SIZE
+        remaining = self._remaining
+        if remaining is not None and not self._is_terminated and remaining < size:
+            size = remaining
+        piece = read(size)
+        if type(piece) is not bytes:
+            piece = _as_bytes(piece)
+        if not piece:
+            if remaining:
+                raise ClientDisconnected(f"the body ended {remaining} bytes before its declared length")
+            self.is_complete = True
+            return piece
+        if remaining is None:
+            return piece
+        remaining -= len(piece)
+        if remaining > 0:
+            self._remaining = remaining
+        elif not self._is_terminated:
+            self._remaining = 0
+            self.is_complete = True
+        else:
+            # All that was declared is here: the end is asked for at once, so that the application need not.
+            self._remaining = None
+            rest = _as_bytes(read(1))
+            self.is_complete = not rest
+            piece += rest
+        return piece
+
+    def _find_read(self) -> Callable[[int], Any]:
+        source = self._input
+        read: Callable[[int], Any] | None = getattr(source, "read1", None)
+        if read is None:
+            read = source.read
+            self._readline = getattr(source, "readline", None)
+        self._read = read
+        return read
+
+
+def _as_bytes(piece: object) -> bytes:
+    if not isinstance(piece, (bytes, bytearray, memoryview)):
+        raise ServerError(f"the server's wsgi.input gave {type(piece).__name__}, not bytes")
+    return bytes(piece)
