@@ -125,6 +125,11 @@ class Home:
             )
         return ApplicationError("the background loop ended under this request; see the log for what broke it")
 
+    @property
+    def has_own_thread(self) -> bool:
+        """Whether the loop is bridge's."""
+        return self._thread is not None
+
     def is_in_loop(self) -> bool:
         """Tell whether the calling thread is the one that runs the loop."""
         if self._thread is not None:

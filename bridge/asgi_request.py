@@ -524,8 +524,8 @@ class AsgiRequest:
 
         Raises ApplicationError for a message that ASGI does not allow here, ClientDisconnected once the client is gone.
         """
-        if self._gone:
-            raise ClientDisconnected(f"the client of {self.describe()} went away before it was answered whole")
+        if self._gone or (self._returned and not self._ended):
+            raise self._nobody_listens()
         response = self._response
         chunk = response.message(message)
         if chunk:
@@ -575,14 +575,19 @@ class AsgiRequest:
             self._settle_in_loop()
 
     async def _wait_for_room_in_loop(self) -> None:
-        while not self._gone:
+        while not self._gone and not self._returned:
             self._sender_waits = True  # 1
             if self._put_size - self._taken_size <= self._limit:  # 2
                 return
             await self._wait_in_loop()  # 3
             if self._put_size - self._taken_size <= self._limit:
                 return
-        raise ClientDisconnected(f"the client of {self.describe()} went away before it was answered whole")
+        raise self._nobody_listens()
+
+    def _nobody_listens(self) -> ClientDisconnected:
+        # Also to tasks that go on sending after the application itself has returned.
+        reason = "went away before it was answered whole" if self._gone else "got an answer that broke off"
+        return ClientDisconnected(f"the client of {self.describe()} {reason}")
 
     def _put_hints_in_loop(self, message: Message) -> None:
         hints = self._hints

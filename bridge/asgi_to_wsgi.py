@@ -247,7 +247,7 @@ class AsgiToWsgi:
         requests = home.requests()
         background = sum(request.is_answered for request in requests)
         return Stats(
-            threads=threads + 1,
+            threads=threads + home.has_own_thread,
             busy=busy,
             stuck=sum(request.is_stuck for request in requests),
             queued=queued,

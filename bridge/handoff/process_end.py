@@ -36,14 +36,14 @@ class Ender(Protocol):
         """Wait until it has ended, within a limit of its own."""
 
 
-_enders: dict[Ender, None] = {}
+_enders: dict[Ender, int] = {}  # with the process that each belongs to
 _hooked_in: int | None = None  # the process whose end we hear of
 
 
 def end_with_process(ender: Ender) -> None:
     """End something when this process ends. It is held here until then, or until ``forget_ender``."""
     _hook_into_this_process()
-    _enders[ender] = None
+    _enders[ender] = os.getpid()
 
 
 def forget_ender(ender: Ender) -> None:
@@ -55,9 +55,11 @@ def end_all() -> None:
     """End everything, side by side."""
     ending: list[Ender] = []
     while _enders:
-        ender, _ = _enders.popitem()
-        ending.append(ender)
-        _carefully(ender.begin_to_end)
+        ender, pid = _enders.popitem()
+        # A server in C may fork without Python's knowing (uWSGI does): what the parent ends is the parent's.
+        if pid == os.getpid():
+            ending.append(ender)
+            _carefully(ender.begin_to_end)
     for ender in ending:
         _carefully(ender.finish_ending)
 

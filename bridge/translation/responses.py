@@ -180,6 +180,13 @@ class AsgiResponse:
     _BODY: ClassVar = {START_HELD: BODY, BODY: BODY}
     _LAST_BODY: ClassVar = {START_HELD: COMPLETE, BODY: COMPLETE}
     _PATH: ClassVar = {START_HELD: COMPLETE}
+    # What the states are called in ASGI's terms.
+    WHEN: ClassVar = {
+        AWAITING_START: "before http.response.start",
+        START_HELD: "after http.response.start, before the first byte of the body",
+        BODY: "in the body",
+        COMPLETE: "after the response was complete",
+    }
 
     def __init__(self, method: str) -> None:
         self.state = AWAITING_START
@@ -217,7 +224,7 @@ class AsgiResponse:
             if self.state is not COMPLETE or not self._trailers:
                 raise self._misplaced(kind)
         elif kind not in _PASSED_OVER:
-            raise ApplicationError(f"the application sent a message of unknown type {kind!r}, {self.state.value}")
+            raise ApplicationError(f"the application sent a message of unknown type {kind!r} {self.WHEN[self.state]}")
         return b""
 
     def _start(self, message: Message) -> None:
@@ -273,7 +280,7 @@ class AsgiResponse:
         self.state = following
 
     def _misplaced(self, kind: str) -> ApplicationError:
-        return ApplicationError(f"the application sent {kind} {self.state.value}")
+        return ApplicationError(f"the application sent {kind} {self.WHEN[self.state]}")
 
 
 def early_hint_links(headers: Iterable[tuple[str | bytes, str | bytes]]) -> list[bytes]:

@@ -103,7 +103,7 @@ def test_every_message_in_every_state(
         response.message(message)
     assert picture(response) == before
     assert "the application" in str(caught.value)
-    assert state.value in str(caught.value), "an error names event, side and state"
+    assert AsgiResponse.WHEN[state] in str(caught.value), "an error names event, side and state"
     assert str(message.get("type")) in str(caught.value)
 
 
