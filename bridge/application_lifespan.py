@@ -55,6 +55,7 @@ class ApplicationLifespan:
         self._required = required
         self._startup_was_received = False
         self._shutdown_was_received = False
+        self._has_returned = False
         self._changed: list[Slot] = []
         self._task: Cancellable | None = None
         self.state: dict[str, Any] = {}
@@ -84,7 +85,13 @@ class ApplicationLifespan:
             error = raised
         self._returned_in_loop(error)
 
+    def cancel_in_loop(self) -> None:
+        """Cancel the application's lifespan, if it still runs."""
+        if self._task is not None:
+            self._task.cancel()
+
     def _returned_in_loop(self, error: BaseException | None) -> None:
+        self._has_returned = True
         if self.phase is Phase.RUNNING:
             if self._required:
                 self._fail(error or ApplicationError("the application returned without an answer to lifespan.startup"))
@@ -102,6 +109,7 @@ class ApplicationLifespan:
     def _ended_in_loop(self) -> None:
         if self.phase is Phase.RUNNING:
             self._fail(ApplicationError("the application's startup was cancelled"))  # before its first step
+        self._has_returned = True
         self._notify()
 
     async def _receive(self) -> Message:
@@ -153,6 +161,10 @@ class ApplicationLifespan:
         """Shut the application down, within grace seconds; cancel it if it goes on."""
         if self._task is None:
             return
+        if self.phase is Phase.RUNNING:
+            # First: an application without lifespan would end in the same way, and be served.
+            self.failure = ApplicationError("the application's startup was cancelled")
+            self._decide(Phase.FAILED)
         if self.phase is Phase.UP:
             self.phase = Phase.STOPPING
             slot = self._loop.slot()
@@ -161,7 +173,7 @@ class ApplicationLifespan:
             await wait_at_most(self._loop, slot, grace)
             if self.phase is Phase.STOPPING:
                 logger.error("bridge: the application's shutdown took longer than %.1f seconds and is cancelled", grace)
-        if self.phase in (Phase.RUNNING, Phase.STOPPING):
+        if self.phase in (Phase.FAILED, Phase.STOPPING) and not self._has_returned:
             self._task.cancel()
             slot = self._loop.slot()
             self._changed.append(slot)

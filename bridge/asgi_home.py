@@ -87,6 +87,8 @@ class Home:
         self._change: Slot | None = None  # ended when a request leaves
         self._lifespan: ApplicationLifespan | None = None
         self._is_exiting = False
+        self._is_closing = False
+        self._is_unattended = False
         self._has_ended = threading.Event()
         self._end_task: Cancellable | None = None
         end_with_process(self)
@@ -138,9 +140,12 @@ class Home:
 
     # ---- requests, in the loop ---------------------------------------------------------------------------------------
 
-    def enter_in_loop(self, request: Request) -> None:
-        """Take in a request."""
+    def enter_in_loop(self, request: Request) -> bool:
+        """Take in a request. Return False if it comes too late."""
+        if self._is_closing:
+            return False
         self._requests.add(request)
+        return True
 
     def leave_in_loop(self, request: Request) -> None:
         """Let go of a request: its application is done."""
@@ -168,6 +173,8 @@ class Home:
             if lifespan is None or (
                 lifespan.phase is Phase.FAILED and time.monotonic() - lifespan.decided_at >= options.startup_retry
             ):
+                if lifespan is not None:
+                    self.put(lifespan.cancel_in_loop)  # it may be waiting for a shutdown that will not come
                 lifespan = ApplicationLifespan(options.app, self.loop, required=options.lifespan == "on")
                 self._lifespan = lifespan
                 self.put(lifespan.begin_in_loop)
@@ -176,10 +183,12 @@ class Home:
             self.check_loop()
             if time.monotonic() >= deadline:
                 raise Overloaded(f"the application's startup takes longer than {options.startup_timeout} seconds")
+        if self._has_ended.is_set() or self._is_closing:
+            raise AdapterClosed("the adapter was closed while the application started")
         if lifespan.phase is Phase.FAILED:
             raise ApplicationError("the application's startup failed") from lifespan.failure
         if lifespan.phase is Phase.UP and self._thread is not None:
-            self.put(self._thread.keep_executor_in_loop)
+            self._thread.keep_executor()
         self.state = lifespan.state
         self.is_ready = True
 
@@ -199,16 +208,30 @@ class Home:
         deadline = time.monotonic() + limit
         while not self._has_ended.wait(0.5) and time.monotonic() < deadline and self.has_loop():
             pass
-        self._has_ended.set()
-        self.pool.retire()
-        if self._thread is not None:
-            give_back_loop_thread(self._thread, self)
+        self._let_go()
 
     def end(self) -> None:
         """End in order: requests within ``shutdown_grace``, then background work, then the application's shutdown."""
         forget_ender(self)
         self._begin_end()
         self.finish_ending()
+
+    def end_unattended(self) -> None:
+        """End as ``end`` does, for an adapter that nobody holds any more; waits for nothing, from any thread."""
+        self._is_unattended = True
+        self._begin_end()
+
+    def _end_is_done_in_loop(self) -> None:
+        if self._is_unattended:
+            forget_ender(self)
+            self._let_go()
+        self._has_ended.set()
+
+    def _let_go(self) -> None:
+        self._has_ended.set()
+        self.pool.retire()
+        if self._thread is not None:
+            give_back_loop_thread(self._thread, self)
 
     def _begin_end(self) -> None:
         try:
@@ -218,13 +241,14 @@ class Home:
 
     def _spawn_end_in_loop(self) -> None:
         if self._end_task is None:
-            self._end_task = self.loop.spawn(self._end, self._has_ended.set, Context())
+            self._end_task = self.loop.spawn(self._end, self._end_is_done_in_loop, Context())
 
     async def _end(self) -> None:
         grace = self.options.shutdown_grace
         deadline = time.monotonic() + grace
         if not self._is_exiting:
             await self._drain(self._requests, grace)
+        self._is_closing = True
         unanswered = {request for request in self._requests if not request.is_answered}
         background = self._requests - unanswered
         for request in unanswered:

@@ -28,16 +28,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import signal
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from bridge._asgiref import marks_of_this_thread, run_thread_sensitive_calls_in, unmark_worker
+from bridge._asgiref import (
+    marks_of_this_thread,
+    run_thread_sensitive_calls_in,
+    take_over_context,
+    unmark_worker,
+)
 from bridge._types import Environ, Message, StartResponse
 from bridge.answers import Chunks, FailedAnswer
-from bridge.errors import ApplicationError, ApplicationExit, ClientDisconnected
+from bridge.errors import AdapterClosed, ApplicationError, ApplicationExit, ClientDisconnected
 from bridge.handoff.baton import Baton
 from bridge.handoff.loops import Cancellable, Slot, end_wait
 from bridge.handoff.serving_thread import ServingThread
@@ -58,6 +65,8 @@ _LOOK_FOR_CLIENT = 0.25
 # client has gone stops waiting for it.
 _STUCK_AFTER = 10.0
 _ENDS_WITHIN = 1.0
+# Seconds that an application may go on with a body that nobody gets, before it is told so.
+_BODILESS_GRACE = 2.0
 
 _FILE_BLOCK = 65_536  # bytes that the server reads at a time from a file, unless it has a better way
 
@@ -84,6 +93,8 @@ class AsgiRequest:
         "_ended",
         "_environ",
         "_error",
+        "_file",
+        "_file_error",
         "_first_step",
         "_gone",
         "_hints",
@@ -95,7 +106,9 @@ class AsgiRequest:
         "_is_settled",
         "_limit",
         "_loop",
+        "_opens_file",
         "_owed",
+        "_owner",
         "_put_size",
         "_refusal",
         "_response",
@@ -112,8 +125,9 @@ class AsgiRequest:
         "scope",
     )
 
-    def __init__(self, home: Home, environ: Environ) -> None:
+    def __init__(self, home: Home, environ: Environ, owner: object) -> None:
         options = home.options
+        self._owner = owner  # the adapter: one that nobody holds any more ends
         self._home = home
         self._loop = home.loop
         self._app = options.app
@@ -145,6 +159,9 @@ class AsgiRequest:
         self._disconnects = 0
         self._gone = False
         self._owed = False
+        self._opens_file = False
+        self._file: IO[bytes] | None = None
+        self._file_error: BaseException | None = None
         self._error: BaseException | None = None
         self._refusal: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -179,7 +196,7 @@ class AsgiRequest:
         try:
             self._home.put(self._begin_in_loop)
             has_chunk = self._wait_for_chunk()
-            if not has_chunk and self._error is not None and self._response.state is not COMPLETE:
+            if not has_chunk and self._error is not None and not self._ended:
                 raise self._error_for_server(before_start=True)
             return self._answer(start_response)
         except BaseException:
@@ -202,37 +219,40 @@ class AsgiRequest:
             return
         pieces: list[bytes] = []
         try:
-            while not reader.is_complete:
-                pieces.append(reader.read_piece())
+            size = 0
+            # Bounded also where the body is longer than declared, as only wsgi.input_terminated allows.
+            while not reader.is_complete and size <= declared:
+                piece = reader.read_piece()
+                pieces.append(piece)
+                size += len(piece)
         except OSError:
             self._body_broke = True
         body = b"".join(pieces)
-        if body or not self._body_broke:
-            self._inbox.append({"type": "http.request", "body": body, "more_body": self._body_broke})
+        if body or reader.is_complete:
+            self._inbox.append({"type": "http.request", "body": body, "more_body": not reader.is_complete})
 
     def _answer(self, start_response: StartResponse) -> Iterable[bytes]:
         response = self._response
         if response.dropped:
             self._home.options.dropped_headers(response.dropped)
-        if response.path is not None and not response.bodiless:
-            # Opened before the start, so that a file that is not there is an error that can still be answered.
-            if self._error is not None:
-                logger.error(
-                    "bridge: the application failed on %s after its answer", self.describe(), exc_info=self._error
-                )
-            file = open(response.path, "rb")  # noqa: SIM115  the server closes it, by the wrapper's close()
+        file = self._file
+        if file is not None:
+            self._file = None
             try:
                 start_response(response.status_line, response.headers)
-                self._leave()
-                return self._environ["wsgi.file_wrapper"](file, _FILE_BLOCK)  # type: ignore[no-any-return]
+                answer: Iterable[bytes] = self._environ["wsgi.file_wrapper"](file, _FILE_BLOCK)
             except BaseException:
                 file.close()
                 raise
+            self._leave()
+            if self._error is not None:
+                self._log_late_error(self._error)
+            return answer
         start_response(response.status_line, response.headers)
         if response.bodiless:
             # Not even an empty chunk, whose length the server might declare to be that of the body: HEAD, 204, 304.
             parts = []
-        elif self._is_settled and response.state is COMPLETE:
+        elif self._is_settled and self._ended:
             chunks = self._chunks
             parts = [chunks[0] if len(chunks) == 1 else b"".join(chunks)]
         else:
@@ -245,7 +265,7 @@ class AsgiRequest:
         if not self._wait_for_chunk():
             self._leave()
             # If the server has told that its client is gone, it is told no error: it would only fill a log.
-            if self._error is not None and self._response.state is not COMPLETE and not self._gone:
+            if self._error is not None and not self._ended and not self._gone:
                 raise self._error_for_server()
             raise StopIteration
         chunks = self._chunks
@@ -263,8 +283,8 @@ class AsgiRequest:
         if self._sender_waits:  # b
             self._sender_waits = False
             self._home.put(self._notify_in_loop)
-        # Thread-sensitive calls wait for one chunk at most, and a chunk for the calls that it has made wait.
-        self._owed = bool(self._serving_thread.calls)
+        # Whoever waits for this thread waits for one chunk at most, also beside a task that sends without a pause.
+        self._owed = self._wants_body or bool(self._serving_thread.calls)
         return chunk
 
     def finish(self) -> None:
@@ -273,11 +293,14 @@ class AsgiRequest:
         Raises the application's error if it came with the end of a complete answer.
         """
         self._leave()
-        if self._is_settled and self._error is not None and self._response.state is COMPLETE:
+        if self._is_settled and self._error is not None and self._ended:
             raise self._error_for_server()
 
     def _leave(self) -> None:
         """Serve the application no longer. If its answer is not complete, its client is gone."""
+        if self._file is not None:
+            self._file.close()  # the answer that it was for is not handed over
+            self._file = None
         has_calls = self._serving_thread.leave()
         if has_calls or not self._is_settled:
             self.abandon()
@@ -299,6 +322,8 @@ class AsgiRequest:
             if self._owed:
                 self._owed = False
                 self._run_calls()
+                if self._wants_body and not self._ended:
+                    self._read_body()
             # The order of these reads: what is settled was complete before.
             if self._is_settled:
                 return bool(chunks)
@@ -306,9 +331,11 @@ class AsgiRequest:
                 raise self._refusal
             if chunks and not self._ended:
                 return True
-            if thread.calls:
+            if self._opens_file:
+                self._open_file()
+            if thread.calls and not self._ended:
                 self._run_calls()
-            elif self._wants_body:
+            elif self._wants_body and not self._ended:
                 self._read_body()
             else:
                 self._sleep()
@@ -316,9 +343,8 @@ class AsgiRequest:
     def _has_news(self) -> bool:
         return bool(
             self._is_settled
-            or self._wants_body
-            or self._serving_thread.calls
-            or (self._chunks and not self._ended)
+            or (not self._ended and (self._chunks or self._wants_body or self._serving_thread.calls))
+            or self._opens_file
             or self._hints
             or self._refusal is not None
         )
@@ -356,6 +382,8 @@ class AsgiRequest:
             error = self._serving_thread.run_calls()
         finally:
             unmark_worker(before)
+        if self._serving_thread.has_calls_to_pass_on:
+            self._home.put(self._serving_thread.pass_on_in_loop)
         if error is not None and _is_for_thread(error):
             raise error
 
@@ -375,6 +403,17 @@ class AsgiRequest:
         self._wants_body = False
         self._home.put(self._notify_in_loop)
 
+    def _open_file(self) -> None:
+        """Open the file that is the body."""
+        path = self._response.path
+        assert path is not None  # it is what the application waits for
+        try:
+            self._file = open(path, "rb")  # noqa: SIM115  the server closes it, by the wrapper's close()
+        except Exception as error:  # noqa: BLE001  the application's to get
+            self._file_error = error
+        self._opens_file = False
+        self._home.put(self._notify_in_loop)
+
     def _tell_hints(self) -> None:
         hints = self._hints
         tell = self._environ["wsgi.early_hints"]
@@ -388,7 +427,7 @@ class AsgiRequest:
 
     def _error_for_server(self, *, before_start: bool = False) -> BaseException:
         """Return the error as the server gets it: the original, but nothing that would end its thread or its loop."""
-        error = self._error
+        error, self._error = self._error, None  # its traceback leads back here
         assert error is not None
         if before_start and self._input_error is not None:
             return self._input_error
@@ -409,7 +448,11 @@ class AsgiRequest:
 
     def _begin_in_loop(self) -> None:
         """Start the application's task."""
-        self._home.enter_in_loop(self)
+        if not self._home.enter_in_loop(self):
+            # It was let in just before the adapter was closed.
+            self._refusal = AdapterClosed(f"the adapter was closed before {self.describe()}")
+            self._wake()
+            return
         loop = self._loop.asyncio_loop
         context = self._context
         if _CAN_START_EAGERLY:
@@ -432,6 +475,8 @@ class AsgiRequest:
     async def _run_in_loop(self) -> None:
         error: BaseException | None = None
         try:
+            if len(self._context):
+                take_over_context(self._context)
             await run_thread_sensitive_calls_in(self._serving_thread)
             await self._app(self.scope, self.receive, self.send)
         except BaseException as raised:  # noqa: BLE001  it is the server's to get, and must not end the loop
@@ -449,17 +494,19 @@ class AsgiRequest:
             self._timer.cancel()
         if self._gone:
             self._home.disconnected += 1
-            if error is not None and not isinstance(error, (ClientDisconnected, asyncio.CancelledError)):
+            if error is not None and not _comes_of_disconnect(error):
                 logger.warning(
                     "bridge: the application failed on %s after its client had gone", self.describe(), exc_info=error
                 )
+            # Not kept: the traceback holds on to all that the application has to clean up.
+            error = None
         elif self._is_settled:
             # Its answer was handed over: this is the end of its background work.
             if error is None:
                 self._home.completed += 1
             else:
                 self._home.failed += 1
-                logger.error("bridge: the application failed on %s after its answer", self.describe(), exc_info=error)
+                self._log_late_error(error)
         elif error is None and self._ended:
             self._home.completed += 1
         else:
@@ -478,6 +525,9 @@ class AsgiRequest:
         self._serving_thread.finish_in_loop()
         self._task = None
         self._context = _NO_CONTEXT  # a value in it may lead back here
+
+    def _log_late_error(self, error: BaseException) -> None:
+        logger.error("bridge: the application failed on %s after its answer", self.describe(), exc_info=error)
 
     def _settle_in_loop(self) -> None:
         self._is_settled = True
@@ -500,7 +550,13 @@ class AsgiRequest:
         # A slot for each: the application may wait in several tasks, and cancel some.
         slot = self._loop.slot()
         self._slots.append(slot)
-        await slot
+        try:
+            await slot
+        except BaseException:
+            # Starlette's is_disconnected() cancels its receive() every time it asks.
+            if slot in self._slots:
+                self._slots.remove(slot)
+            raise
 
     async def receive(self) -> Message:
         """Give the application its next message: the ``receive`` of ASGI."""
@@ -532,6 +588,8 @@ class AsgiRequest:
             self._chunks.append(chunk)  # 1
             self._put_size += len(chunk)
         if response.state is COMPLETE:
+            if message["type"] == "http.response.pathsend" and not response.bodiless:
+                await self._wait_for_file_in_loop()
             if not self._ended:
                 self._ended = True
                 self._notify_in_loop()
@@ -558,17 +616,15 @@ class AsgiRequest:
     def _settle_bodiless_in_loop(self) -> None:
         """Hand over an answer whose body is not for the client: HEAD, 204, 304.
 
-        The application may go on to its end for ``disconnect_grace``, which is more than an ordinary body takes; then
-        it is treated as one whose client has gone.
+        The application may go on to its end for longer than an ordinary body takes; then it is treated as one whose
+        client has gone.
         """
         if not self._is_bodiless_answer:
             self._is_bodiless_answer = True
             self._notify_in_loop()
             self._release_thread_in_loop()
             self._settle_in_loop()
-            grace = self._home.options.disconnect_grace
-            if grace is not None:
-                self._timer = self._loop.call_later(grace, self._give_up_in_loop)
+            self._timer = self._loop.call_later(_BODILESS_GRACE, self._give_up_in_loop)
 
     def _step_is_over_in_loop(self) -> None:
         if not self._is_settled:
@@ -577,17 +633,29 @@ class AsgiRequest:
     async def _wait_for_room_in_loop(self) -> None:
         while not self._gone and not self._returned:
             self._sender_waits = True  # 1
-            if self._put_size - self._taken_size <= self._limit:  # 2
+            # The end of the answer goes out with what is before it, and another task may have sent it.
+            if self._ended or self._put_size - self._taken_size <= self._limit:  # 2
                 return
             await self._wait_in_loop()  # 3
-            if self._put_size - self._taken_size <= self._limit:
-                return
         raise self._nobody_listens()
 
     def _nobody_listens(self) -> ClientDisconnected:
         # Also to tasks that go on sending after the application itself has returned.
         reason = "went away before it was answered whole" if self._gone else "got an answer that broke off"
         return ClientDisconnected(f"the client of {self.describe()} {reason}")
+
+    async def _wait_for_file_in_loop(self) -> None:
+        # Until it is open: applications remove a file as soon as it was sent (docs/extensions.rst, "Path Send"). In the
+        # serving thread, for a disk may be slow.
+        self._opens_file = True  # 1
+        self._wake()
+        while self._opens_file and not self._gone and not self._returned:
+            await self._wait_in_loop()
+        error, self._file_error = self._file_error, None
+        if error is not None:
+            raise error
+        if self._file is None:
+            raise self._nobody_listens()
 
     def _put_hints_in_loop(self, message: Message) -> None:
         hints = self._hints
@@ -648,13 +716,28 @@ class AsgiRequest:
         return self._thread_id
 
 
+def _comes_of_disconnect(error: BaseException) -> bool:
+    """Tell whether an error is what an application made of a disconnect: frameworks raise one of their own then."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (ClientDisconnected, asyncio.CancelledError)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 def _is_for_thread(error: BaseException) -> bool:
     """Tell whether an error that came up in a call was meant for the thread that ran it.
 
-    Signal handlers raise in the main thread (gunicorn ends its workers by SystemExit), gevent in a greenlet that it
-    kills or whose time is up. Everything else is the application's own, which has got it.
+    gevent raises in a greenlet that it kills or whose time is up, signal handlers raise in the main thread (gunicorn's
+    end its workers by SystemExit, Python's own for Ctrl-C is written in C and leaves no frame). Everything else is the
+    application's own, which has got it.
     """
-    return threading.current_thread() is threading.main_thread() or type(error).__module__.split(".")[0] in (
-        "gevent",
-        "greenlet",
-    )
+    if type(error).__module__.partition(".")[0] in ("gevent", "greenlet"):
+        return True
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()} - {None}
+    return any(frame.f_code in handlers for frame, _ in traceback.walk_tb(error.__traceback__))

@@ -120,7 +120,8 @@ class AsgiToWsgi:
 
     def _forget(self) -> None:
         """Begin anew in a child of a fork: what the parent has is the parent's."""
-        self._mutex = threading.Lock()
+        # Reentrant: the handler of a signal may close the adapter in the thread that just starts it.
+        self._mutex = threading.RLock()
         self._home: Home | None = None
         self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
 
@@ -134,7 +135,7 @@ class AsgiToWsgi:
         of yours does not run; ServerError for an environ that is none.
         """
         home = self._home
-        if home is None or not home.is_ready or home.pid != os.getpid() or not home.has_loop():
+        if home is None or self._closed or not home.is_ready or home.pid != os.getpid() or not home.has_loop():
             try:
                 home = self._ready_home()
             except (Overloaded, RuntimeError) as error:
@@ -145,7 +146,7 @@ class AsgiToWsgi:
                 return self._refuse(environ, start_response, 500, error)
         if home.is_in_loop():
             raise self._in_loop_error("called")
-        return AsgiRequest(home, environ).respond(start_response)
+        return AsgiRequest(home, environ, self).respond(start_response)
 
     def _refuse(
         self, environ: Environ, start_response: StartResponse, status: int, error: Exception
@@ -177,7 +178,11 @@ class AsgiToWsgi:
                 home = None
             if home is None:
                 self._check_loop_of_user()
-                home = self._home = Home(self._options)
+                home = Home(self._options)
+                if self._closed:  # meanwhile, in this thread
+                    home.end()
+                    raise AdapterClosed("this adapter was closed while it started")
+                self._home = home
             home.check_loop()
         if home.is_in_loop():
             raise self._in_loop_error("called")
@@ -221,13 +226,21 @@ class AsgiToWsgi:
         home = self._home
         if home is not None and home.pid == os.getpid() and home.is_in_loop():
             raise self._in_loop_error("closed")
+        self._closed = True
         with self._mutex:
-            self._closed = True
-            home, self._home = self._home, None
-            if home is None or home.pid != os.getpid():
-                return
-            self._drop(home)
+            home = self._home
+        if home is None or home.pid != os.getpid():
+            return
         home.end()
+        with self._mutex:
+            if self._home is home:
+                self._drop(home)
+
+    def __del__(self) -> None:
+        # One that was made for a single request, say: its application is shut down, and nobody waits for that.
+        home = getattr(self, "_home", None)
+        if home is not None and home.pid == os.getpid():
+            home.end_unattended()
 
     def __enter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,21 @@ _TASKS_END_WITHIN = 1.0
 _ENDS_WITHIN = 5.0
 
 
+class _LoopExecutor(ThreadPoolExecutor):
+    """The default executor of a loop, for which a thread is enough while no new one can be had.
+
+    While the interpreter exits no thread can be started (since 3.12), and what an application does at its shutdown may
+    want some: ``asyncio.to_thread``, the look-up of a name. What is submitted then waits for a thread that is there.
+    """
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:
+            if not self._threads:
+                raise
+
+
 class LoopThread:
     """One thread that runs one loop until the last borrower gives it back.
 
@@ -43,16 +59,17 @@ class LoopThread:
     Raises what factory raises, and RuntimeError if the system gives no thread.
     """
 
-    __slots__ = ("_borrowers", "_ended", "_failure", "_gevent_pool", "_ready", "_stopping", "ident", "loop")
+    __slots__ = ("_borrowers", "_ended", "_executor", "_failure", "_gevent_pool", "_ready", "_stopped", "ident", "loop")
 
     loop: AsyncioLoop
+    _stopped: asyncio.Future[None]
 
     def __init__(self, factory: LoopFactory | None) -> None:
         self._borrowers: set[Hashable] = set()
+        self._executor = _LoopExecutor(thread_name_prefix="bridge-executor")
         self._ready = threading.Event()
         self._ended = threading.Event()
         self._failure: BaseException | None = None
-        self._stopping = False
         self._gevent_pool: Any = None
         self.ident = 0
         self._start_thread(partial(self._run, factory or asyncio.new_event_loop))
@@ -75,25 +92,36 @@ class LoopThread:
             loop = factory()
             self.loop = AsyncioLoop(loop)
             self.ident = threading.get_ident()
+            loop.set_default_executor(self._executor)
+            self._stopped = loop.create_future()
+            main = loop.create_task(self._wait_for_stop())
             loop.call_soon(self._ready.set)
         except BaseException as error:  # noqa: BLE001  raised to who wanted the loop
             self._failure = error
             self._ready.set()
             return
         try:
-            self._run_until_stopped(loop)
+            self._run_until_stopped(loop, main)
             self._end_tasks(loop)
         finally:
             loop.close()
             self._ended.set()
 
-    def _run_until_stopped(self, loop: asyncio.AbstractEventLoop) -> None:
-        while not self._stopping:
+    async def _wait_for_stop(self) -> None:
+        await self._stopped
+
+    def _run_until_stopped(self, loop: asyncio.AbstractEventLoop, main: asyncio.Task[None]) -> None:
+        # Not run_forever: by a main task anyio knows the loop as one that lives on, and keeps its worker threads, which
+        # it would end with each request's task otherwise (FastAPI's `def` endpoints would start a thread for each).
+        while not main.done():
             try:
-                loop.run_forever()
+                loop.run_until_complete(main)
             except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these out of a task. They would end a program's only loop; here they are one request's.
                 logger.error("bridge: a task raised %r; the background loop goes on", error)  # noqa: TRY400
+            except RuntimeError as error:
+                # The application has called loop.stop(), or cancelled all tasks that it found.
+                logger.error("bridge: the application stopped the background loop (%s); it goes on", error)  # noqa: TRY400
             except BaseException:
                 # The loop itself is broken, its selector closed by somebody: whoever uses it sees that it is closed.
                 logger.exception("bridge: the background loop failed and ends; the next request starts a new one")
@@ -115,27 +143,24 @@ class LoopThread:
         except BaseException as error:  # of the application's clean-up; nobody waits for it any more
             logger.warning("bridge: the background loop did not end in order", exc_info=error)
 
-    def keep_executor_in_loop(self) -> None:
-        """Have the loop's default executor keep a thread.
-
-        While the interpreter exits no new thread can be started (since 3.12), and what an application does at its
-        shutdown may want one: ``asyncio.to_thread``, the look-up of a name.
-        """
-        asyncio.get_running_loop().run_in_executor(None, int)
+    def keep_executor(self) -> None:
+        """Have the loop's default executor start a thread, as long as one can be had; from any thread."""
+        with contextlib.suppress(RuntimeError):
+            self._executor.submit(int)
 
     def is_current(self) -> bool:
         """Tell whether the calling thread is the loop's own."""
         return self.ident == threading.get_ident()
 
     def _stop(self) -> None:
-        self._stopping = True
         with contextlib.suppress(RuntimeError):  # closed already
             self.loop.put(self._stop_in_loop)
         if not self.is_current() and not self._ended.wait(_ENDS_WITHIN):
             logger.warning("bridge: the background loop is blocked by an application and was left behind")
 
     def _stop_in_loop(self) -> None:
-        asyncio.get_running_loop().stop()
+        if not self._stopped.done():
+            self._stopped.set_result(None)
 
     def is_closed(self) -> bool:
         """Tell whether the loop will never run anything again; from any thread."""

@@ -116,23 +116,29 @@ class ServingThread:
     wake: called in the loop when a call waits for the thread.
     """
 
-    __slots__ = ("_has_left", "_left_to", "_pool", "_wake", "calls")
+    __slots__ = ("_has_left", "_is_running", "_left_to", "_pool", "_wake", "calls")
 
     def __init__(self, pool: WorkerPool, wake: Callable[[], None]) -> None:
         self._pool = pool
         self._wake: Callable[[], None] | None = wake
         self.calls: deque[_Call] = deque()
         self._has_left = False
+        self._is_running = False  # a call, in the serving thread
         self._left_to: PoolThread | None = None
 
-    # No call is lost, and none is run twice:
+    # No call is lost, and no two run at a time. Three actors; each does its steps in this order:
     #
-    #   submit (loop)                       leave (serving thread, or loop)
-    #   1. append the call                  a. has left
-    #   2. if the thread has left: pass     b. if calls are there: pass on, in the loop
-    #      on what is there
+    #   submit (loop)             leave (serving thread, or loop)   run_calls (serving thread)
+    #   1. append the call        a. has left                       i.   is running
+    #   2. if it has left:        b. if calls are there: (3) in     ii.  if it has left: not running; end
+    #      (3)                       the loop                       iii. run one call
+    #   3. pass on, unless a                                        iv.  not running
+    #      call is running                                          v.   if it has left and calls are there: ask
+    #                                                                    for (3)
     #
-    # If 2 does not see (a), then (b) comes later than 1. Whoever pops a call has it.
+    # - If 2 does not see (a), then (b) comes later than 1 and sees the call.
+    # - If 3 sees no call running, (i) comes later than that and than (a), and (ii) sees it: the thread takes none.
+    # - If 3 sees one, (iv) and (v) come later than 1, and (v) sees the call.
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Run a call in the serving thread, or after that in the pool's; in the loop."""
@@ -149,32 +155,38 @@ class ServingThread:
 
         Return what a call raised if it is no Exception: it may be meant for the thread.
         """
-        while True:
-            try:
-                call = self.calls.popleft()
-            except IndexError:  # none is left, or the loop has just taken it back
-                return None
-            error = call.run()
-            if error is not None and not isinstance(error, Exception):
-                return error
+        error: BaseException | None = None
+        while self.calls and (error is None or isinstance(error, Exception)):
+            self._is_running = True  # i
+            if self._has_left:  # ii
+                self._is_running = False
+                break
+            error = self.calls.popleft().run()  # iii
+            self._is_running = False  # iv
+        if isinstance(error, Exception):
+            return None
+        return error
+
+    @property
+    def has_calls_to_pass_on(self) -> bool:
+        """Whether calls wait although this thread has left: ``pass_on_in_loop`` has to be called."""
+        return self._has_left and bool(self.calls)
 
     def leave(self) -> bool:
         """Take no more calls here, from any thread. Return whether some are left, for ``pass_on_in_loop``."""
-        self._has_left = True
+        self._has_left = True  # a
         return bool(self.calls)
 
     def pass_on_in_loop(self) -> None:
         """Give what waits to the pool; in the loop."""
+        if self._is_running:
+            return
         if self._left_to is None:
             self._left_to = PoolThread(self._pool)
             if self._wake is None:
                 self._left_to.finish()
-        while True:
-            try:
-                call = self.calls.popleft()
-            except IndexError:  # none is left, or the serving thread runs it
-                return
-            self._left_to.put(call)
+        while self.calls:
+            self._left_to.put(self.calls.popleft())
 
     def finish_in_loop(self) -> None:
         """Let go of the request, which is over; calls of tasks that outlive it still run, each in any thread.
