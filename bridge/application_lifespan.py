@@ -21,7 +21,8 @@ from typing import Any
 
 from bridge._types import ASGIApplication, Message
 from bridge.errors import ApplicationError
-from bridge.handoff.loops import Cancellable, Loop, Slot, end_wait, wait_at_most
+from bridge.handoff.changes import Changes
+from bridge.handoff.loops import Cancellable, Loop
 
 logger = logging.getLogger("bridge")
 
@@ -56,7 +57,7 @@ class ApplicationLifespan:
         self._startup_was_received = False
         self._shutdown_was_received = False
         self._has_returned = False
-        self._changed: list[Slot] = []
+        self._changes = Changes(loop)
         self._task: Cancellable | None = None
         self.state: dict[str, Any] = {}
         self.phase = Phase.RUNNING
@@ -110,14 +111,14 @@ class ApplicationLifespan:
         if self.phase is Phase.RUNNING:
             self._fail(ApplicationError("the application's startup was cancelled"))  # before its first step
         self._has_returned = True
-        self._notify()
+        self._changes.tell()
 
     async def _receive(self) -> Message:
         if not self._startup_was_received:
             self._startup_was_received = True
             return {"type": "lifespan.startup"}
         while self.phase is not Phase.STOPPING or self._shutdown_was_received:
-            await self._change()
+            await self._changes.wait()
         self._shutdown_was_received = True
         return {"type": "lifespan.shutdown"}
 
@@ -129,11 +130,11 @@ class ApplicationLifespan:
             self._fail(ApplicationError(f"the application's startup failed: {message.get('message') or 'no reason'}"))
         elif kind == "lifespan.shutdown.complete" and self.phase is Phase.STOPPING:
             self.phase = Phase.OVER
-            self._notify()
+            self._changes.tell()
         elif kind == "lifespan.shutdown.failed" and self.phase is Phase.STOPPING:
             logger.error("bridge: the application's shutdown failed: %s", message.get("message") or "no reason")
             self.phase = Phase.OVER
-            self._notify()
+            self._changes.tell()
         else:
             raise ApplicationError(f"the application sent {kind!r} in its lifespan, {self.phase.value}")
 
@@ -147,16 +148,6 @@ class ApplicationLifespan:
         self.decided_at = time.monotonic()
         self.decided.set()
 
-    async def _change(self) -> None:
-        slot = self._loop.slot()
-        self._changed.append(slot)
-        await slot
-
-    def _notify(self) -> None:
-        slots, self._changed = self._changed, []
-        for slot in slots:
-            end_wait(slot)
-
     async def shut_down_in_loop(self, grace: float) -> None:
         """Shut the application down, within grace seconds; cancel it if it goes on."""
         if self._task is None:
@@ -167,14 +158,10 @@ class ApplicationLifespan:
             self._decide(Phase.FAILED)
         if self.phase is Phase.UP:
             self.phase = Phase.STOPPING
-            slot = self._loop.slot()
-            self._notify()
-            self._changed.append(slot)
-            await wait_at_most(self._loop, slot, grace)
+            self._changes.tell()
+            await self._changes.wait(grace)
             if self.phase is Phase.STOPPING:
                 logger.error("bridge: the application's shutdown took longer than %.1f seconds and is cancelled", grace)
         if self.phase in (Phase.FAILED, Phase.STOPPING) and not self._has_returned:
             self._task.cancel()
-            slot = self._loop.slot()
-            self._changed.append(slot)
-            await wait_at_most(self._loop, slot, _ENDS_WITHIN)
+            await self._changes.wait(_ENDS_WITHIN)

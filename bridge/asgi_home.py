@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import threading
 import time
@@ -14,10 +16,13 @@ from typing import Any, Literal, Protocol
 from bridge._types import ASGIApplication
 from bridge.application_lifespan import ApplicationLifespan, Phase
 from bridge.errors import AdapterClosed, ApplicationError, Overloaded, UsageError
+from bridge.handoff.changes import Changes
 from bridge.handoff.loop_thread import LoopFactory, LoopThread, borrow_loop_thread, give_back_loop_thread
-from bridge.handoff.loops import AsyncioLoop, Cancellable, Slot, end_wait, wait_at_most
+from bridge.handoff.loops import AsyncioLoop, Cancellable
 from bridge.handoff.process_end import end_with_process, forget_ender
 from bridge.handoff.workers import WorkerPool
+
+logger = logging.getLogger("bridge")
 
 # Threads for thread-sensitive calls of background work: as many of those run side by side, the others wait.
 _BACKGROUND_THREADS = 8
@@ -27,6 +32,7 @@ _BACKGROUND_THREADS = 8
 _EXIT_GRACE = 0.5
 _ENDS_WITHIN = 1.0
 _MARGIN = 5.0
+_EXIT_PATIENCE = 1.5  # for a loop that does not react
 _LOOK_UP = 1.0  # a thread that waits for the startup looks whether the loop still runs
 
 
@@ -84,7 +90,7 @@ class Home:
         self.state: dict[str, Any] | None = None
         self._mutex = threading.Lock()
         self._requests: set[Request] = set()
-        self._change: Slot | None = None  # ended when a request leaves
+        self._changes = Changes(self.loop)
         self._lifespan: ApplicationLifespan | None = None
         self._is_exiting = False
         self._is_closing = False
@@ -150,7 +156,7 @@ class Home:
     def leave_in_loop(self, request: Request) -> None:
         """Let go of a request: its application is done."""
         self._requests.discard(request)
-        end_wait(self._change)
+        self._changes.tell()
 
     def requests(self) -> list[Request]:
         """Return the requests whose application runs; from any thread."""
@@ -188,9 +194,19 @@ class Home:
         if lifespan.phase is Phase.FAILED:
             raise ApplicationError("the application's startup failed") from lifespan.failure
         if lifespan.phase is Phase.UP and self._thread is not None:
-            self._thread.keep_executor()
+            self._keep_threads(self._thread)
         self.state = lifespan.state
         self.is_ready = True
+
+    def _keep_threads(self, thread: LoopThread) -> None:
+        """Let the application's shutdown find the threads that it may need while the interpreter exits."""
+        kept = threading.Event()
+
+        def keep_in_loop() -> None:
+            self.loop.spawn(thread.keep_threads, kept.set, Context())
+
+        self.put(keep_in_loop)
+        kept.wait(_LOOK_UP)
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -201,18 +217,21 @@ class Home:
 
     def finish_ending(self) -> None:
         """Wait for the end, and end the loop."""
-        options = self.options
-        limit = options.shutdown_grace * 2 + (options.disconnect_grace or 0.0) + _MARGIN
-        if self.is_in_loop():
-            return  # it ends when the caller lets the loop go on
-        deadline = time.monotonic() + limit
-        while not self._has_ended.wait(0.5) and time.monotonic() < deadline and self.has_loop():
-            pass
+        grace = self.options.shutdown_grace
+        now = time.monotonic()
+        deadline = now + grace * 2 + _MARGIN
+        # An application that blocks the loop keeps everything from ending.
+        must_begin = now + (_EXIT_PATIENCE if self._is_exiting else grace)
+        while not self._has_ended.wait(0.5) and now < deadline and self.has_loop():
+            now = time.monotonic()
+            if self._end_task is None and now > must_begin:
+                logger.error("bridge: the background loop is blocked by an application and cannot be ended in order")
+                self._let_go(patience=0.0)
+                return
         self._let_go()
 
     def end(self) -> None:
         """End in order: requests within ``shutdown_grace``, then background work, then the application's shutdown."""
-        forget_ender(self)
         self._begin_end()
         self.finish_ending()
 
@@ -222,16 +241,26 @@ class Home:
         self._begin_end()
 
     def _end_is_done_in_loop(self) -> None:
-        if self._is_unattended:
-            forget_ender(self)
-            self._let_go()
         self._has_ended.set()
+        if self._is_unattended:
+            # Not here: it takes a lock that a thread may hold for long, and ends this very loop.
+            with contextlib.suppress(RuntimeError):  # no thread to be had: the process is about to end
+                threading.Thread(target=self._let_go, name="bridge-end", daemon=True).start()
 
-    def _let_go(self) -> None:
+    def _let_go(self, patience: float = _ENDS_WITHIN) -> None:
+        forget_ender(self)
         self._has_ended.set()
         self.pool.retire()
         if self._thread is not None:
-            give_back_loop_thread(self._thread, self)
+            give_back_loop_thread(self._thread, self, patience)
+
+    def forget(self) -> None:
+        """Let go of a loop that has ended by itself."""
+        self._let_go(patience=0.0)
+
+    def waiting_threads(self) -> set[int]:
+        """Return the threads that wait for an answer, by their idents."""
+        return {request.thread_id for request in self.requests() if not request.is_answered}
 
     def _begin_end(self) -> None:
         try:
@@ -268,8 +297,7 @@ class Home:
         """Wait until the applications of some requests are done, at most some seconds."""
         deadline = time.monotonic() + seconds
         while not requests.isdisjoint(self._requests) and (left := deadline - time.monotonic()) > 0:
-            self._change = self.loop.slot()
-            await wait_at_most(self.loop, self._change, left)
+            await self._changes.wait(left)
 
 
 def _is_waited_for(thread_id: int) -> bool:

@@ -31,6 +31,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -46,7 +47,8 @@ from bridge._types import Environ, Message, StartResponse
 from bridge.answers import Chunks, FailedAnswer
 from bridge.errors import AdapterClosed, ApplicationError, ApplicationExit, ClientDisconnected
 from bridge.handoff.baton import Baton
-from bridge.handoff.loops import Cancellable, Slot, end_wait
+from bridge.handoff.changes import Changes
+from bridge.handoff.loops import Cancellable
 from bridge.handoff.serving_thread import ServingThread
 from bridge.input_reader import InputReader
 from bridge.translation.requests import request_line, scope_from_environ
@@ -67,6 +69,8 @@ _STUCK_AFTER = 10.0
 _ENDS_WITHIN = 1.0
 # Seconds that an application may go on with a body that nobody gets, before it is told so.
 _BODILESS_GRACE = 2.0
+# Seconds that a read of the body may wait behind chunks that come without a pause.
+_READS_WAIT = 1.0
 
 _FILE_BLOCK = 65_536  # bytes that the server reads at a time from a file, unless it has a better way
 
@@ -86,6 +90,7 @@ class AsgiRequest:
         "_asleep",
         "_baton",
         "_body_broke",
+        "_changes",
         "_chunks",
         "_client_is_gone",
         "_context",
@@ -115,11 +120,11 @@ class AsgiRequest:
         "_returned",
         "_sender_waits",
         "_serving_thread",
-        "_slots",
         "_taken_size",
         "_task",
         "_thread_id",
         "_timer",
+        "_wanted_at",
         "_wants_body",
         "is_stuck",
         "scope",
@@ -144,12 +149,13 @@ class AsgiRequest:
         self._chunks: deque[bytes] = deque()
         self._inbox: deque[Message] = deque()
         self._hints: deque[list[bytes]] | None = None
-        self._slots: list[Slot] = []
+        self._changes = Changes(home.loop)
         self._put_size = 0
         self._taken_size = 0
         self._asleep = False
         self._sender_waits = False
         self._wants_body = False
+        self._wanted_at = 0.0
         self._body_broke = False
         self._input_error: BaseException | None = None
         self._ended = False
@@ -282,9 +288,12 @@ class AsgiRequest:
         self._taken_size += len(chunk)  # a
         if self._sender_waits:  # b
             self._sender_waits = False
-            self._home.put(self._notify_in_loop)
-        # Whoever waits for this thread waits for one chunk at most, also beside a task that sends without a pause.
-        self._owed = self._wants_body or bool(self._serving_thread.calls)
+            self._home.put(self._changes.tell)
+        # Whoever waits for this thread is served also beside a task that sends without a pause: calls after one chunk,
+        # reads after a while, for they may block, and the client may be waiting for a chunk that is here already.
+        self._owed = bool(self._serving_thread.calls) or (
+            self._wants_body and time.monotonic() - self._wanted_at > _READS_WAIT
+        )
         return chunk
 
     def finish(self) -> None:
@@ -322,7 +331,7 @@ class AsgiRequest:
             if self._owed:
                 self._owed = False
                 self._run_calls()
-                if self._wants_body and not self._ended:
+                if self._wants_body and not self._ended and time.monotonic() - self._wanted_at > _READS_WAIT:
                     self._read_body()
             # The order of these reads: what is settled was complete before.
             if self._is_settled:
@@ -401,7 +410,7 @@ class AsgiRequest:
             self._inbox.append({"type": "http.request", "body": piece, "more_body": not reader.is_complete})
         # Before the put: who is notified may ask for the next piece.
         self._wants_body = False
-        self._home.put(self._notify_in_loop)
+        self._home.put(self._changes.tell)
 
     def _open_file(self) -> None:
         """Open the file that is the body."""
@@ -412,7 +421,7 @@ class AsgiRequest:
         except Exception as error:  # noqa: BLE001  the application's to get
             self._file_error = error
         self._opens_file = False
-        self._home.put(self._notify_in_loop)
+        self._home.put(self._changes.tell)
 
     def _tell_hints(self) -> None:
         hints = self._hints
@@ -460,6 +469,8 @@ class AsgiRequest:
             self._first_step = True
             self._task = asyncio.Task(self._run_in_loop(), loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
             self._first_step = False
+            if self._returned:
+                self._task = None
             if self._ended and not self._is_settled:
                 self._settle_in_loop()
         else:
@@ -521,7 +532,7 @@ class AsgiRequest:
                 error = ClientDisconnected(f"the client of {self.describe()} has gone away")
             self._error = error
             self._settle_in_loop()
-        self._notify_in_loop()  # tasks that outlive it learn that the response is over
+        self._changes.tell()  # tasks that outlive it learn that the response is over
         self._serving_thread.finish_in_loop()
         self._task = None
         self._context = _NO_CONTEXT  # a value in it may lead back here
@@ -538,26 +549,6 @@ class AsgiRequest:
             self._asleep = False
             self._baton.wake()
 
-    def _notify_in_loop(self) -> None:
-        """Let whoever waits in receive() or send() look again."""
-        slots = self._slots
-        if slots:
-            self._slots = []
-            for slot in slots:
-                end_wait(slot)
-
-    async def _wait_in_loop(self) -> None:
-        # A slot for each: the application may wait in several tasks, and cancel some.
-        slot = self._loop.slot()
-        self._slots.append(slot)
-        try:
-            await slot
-        except BaseException:
-            # Starlette's is_disconnected() cancels its receive() every time it asks.
-            if slot in self._slots:
-                self._slots.remove(slot)
-            raise
-
     async def receive(self) -> Message:
         """Give the application its next message: the ``receive`` of ASGI."""
         while True:
@@ -571,9 +562,10 @@ class AsgiRequest:
                     await asyncio.sleep(0)  # an application that does not listen must not stop the loop
                 return {"type": "http.disconnect"}
             if not self._input.is_complete and not self._wants_body:
+                self._wanted_at = time.monotonic()
                 self._wants_body = True  # 1
                 self._wake()
-            await self._wait_in_loop()
+            await self._changes.wait()
 
     async def send(self, message: Message) -> None:
         """Take a message from the application: the ``send`` of ASGI.
@@ -592,7 +584,7 @@ class AsgiRequest:
                 await self._wait_for_file_in_loop()
             if not self._ended:
                 self._ended = True
-                self._notify_in_loop()
+                self._changes.tell()
                 self._release_thread_in_loop()
                 if not self._first_step:
                     self._loop.call_soon(self._step_is_over_in_loop)
@@ -621,7 +613,7 @@ class AsgiRequest:
         """
         if not self._is_bodiless_answer:
             self._is_bodiless_answer = True
-            self._notify_in_loop()
+            self._changes.tell()
             self._release_thread_in_loop()
             self._settle_in_loop()
             self._timer = self._loop.call_later(_BODILESS_GRACE, self._give_up_in_loop)
@@ -636,7 +628,7 @@ class AsgiRequest:
             # The end of the answer goes out with what is before it, and another task may have sent it.
             if self._ended or self._put_size - self._taken_size <= self._limit:  # 2
                 return
-            await self._wait_in_loop()  # 3
+            await self._changes.wait()  # 3
         raise self._nobody_listens()
 
     def _nobody_listens(self) -> ClientDisconnected:
@@ -650,7 +642,7 @@ class AsgiRequest:
         self._opens_file = True  # 1
         self._wake()
         while self._opens_file and not self._gone and not self._returned:
-            await self._wait_in_loop()
+            await self._changes.wait()
         error, self._file_error = self._file_error, None
         if error is not None:
             raise error
@@ -666,14 +658,15 @@ class AsgiRequest:
     def _left_in_loop(self) -> None:
         """Take note that the server's thread has left."""
         self._serving_thread.pass_on_in_loop()
-        self._give_up_in_loop()
+        if not self._is_settled:
+            self._give_up_in_loop()
 
     def _give_up_in_loop(self) -> None:
         """Tell the application that its client is gone; cancel it if it goes on, and its answer is not complete."""
         if self._gone or self._ended or self._returned:
             return
         self._gone = True
-        self._notify_in_loop()
+        self._changes.tell()
         grace = self._home.options.disconnect_grace
         if grace is not None:
             self._timer = self._loop.call_later(grace, self.cancel_in_loop)
@@ -716,14 +709,13 @@ class AsgiRequest:
         return self._thread_id
 
 
-def _comes_of_disconnect(error: BaseException) -> bool:
+def _comes_of_disconnect(error: BaseException | None) -> bool:
     """Tell whether an error is what an application made of a disconnect: frameworks raise one of their own then."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (ClientDisconnected, asyncio.CancelledError)):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
+    if error is None or isinstance(error, (ClientDisconnected, asyncio.CancelledError)):
+        return error is not None
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_comes_of_disconnect, error.exceptions))
+    return _comes_of_disconnect(error.__cause__ or error.__context__)
 
 
 def _is_for_thread(error: BaseException) -> bool:

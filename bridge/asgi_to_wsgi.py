@@ -200,6 +200,7 @@ class AsgiToWsgi:
     def _drop(self, home: Home) -> None:
         """Let go of a home whose loop has ended."""
         self._home = None
+        home.forget()
         self._ended[0] += home.completed
         self._ended[1] += home.failed
         self._ended[2] += home.disconnected

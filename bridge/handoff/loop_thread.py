@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any
 
 from bridge.errors import UsageError
-from bridge.handoff.loops import AsyncioLoop
+from bridge.handoff.loops import AsyncioLoop, end_wait
 
 logger = logging.getLogger("bridge")
 
@@ -59,16 +59,26 @@ class LoopThread:
     Raises what factory raises, and RuntimeError if the system gives no thread.
     """
 
-    __slots__ = ("_borrowers", "_ended", "_executor", "_failure", "_gevent_pool", "_ready", "_stopped", "ident", "loop")
+    __slots__ = (
+        "_borrowers",
+        "_ended",
+        "_failure",
+        "_gevent_pool",
+        "_is_stopping",
+        "_ready",
+        "_stopped",
+        "ident",
+        "loop",
+    )
 
     loop: AsyncioLoop
-    _stopped: asyncio.Future[None]
 
     def __init__(self, factory: LoopFactory | None) -> None:
         self._borrowers: set[Hashable] = set()
-        self._executor = _LoopExecutor(thread_name_prefix="bridge-executor")
         self._ready = threading.Event()
         self._ended = threading.Event()
+        self._is_stopping = False
+        self._stopped: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
         self._gevent_pool: Any = None
         self.ident = 0
@@ -92,9 +102,8 @@ class LoopThread:
             loop = factory()
             self.loop = AsyncioLoop(loop)
             self.ident = threading.get_ident()
-            loop.set_default_executor(self._executor)
-            self._stopped = loop.create_future()
-            main = loop.create_task(self._wait_for_stop())
+            loop.set_default_executor(_LoopExecutor(thread_name_prefix="bridge-executor"))
+            main = loop.create_task(self._wait_for_stop(loop))
             loop.call_soon(self._ready.set)
         except BaseException as error:  # noqa: BLE001  raised to who wanted the loop
             self._failure = error
@@ -103,12 +112,19 @@ class LoopThread:
         try:
             self._run_until_stopped(loop, main)
             self._end_tasks(loop)
-        finally:
             loop.close()
+        except Exception as error:
+            logger.warning("bridge: the background loop did not end in order", exc_info=error)
+        finally:
             self._ended.set()
 
-    async def _wait_for_stop(self) -> None:
-        await self._stopped
+    async def _wait_for_stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._is_stopping:
+            self._stopped = loop.create_future()
+            try:
+                await self._stopped
+            except asyncio.CancelledError:
+                logger.error("bridge: the application cancelled every task it found; the background loop goes on")  # noqa: TRY400
 
     def _run_until_stopped(self, loop: asyncio.AbstractEventLoop, main: asyncio.Task[None]) -> None:
         # Not run_forever: by a main task anyio knows the loop as one that lives on, and keeps its worker threads, which
@@ -120,7 +136,7 @@ class LoopThread:
                 # asyncio lets these out of a task. They would end a program's only loop; here they are one request's.
                 logger.error("bridge: a task raised %r; the background loop goes on", error)  # noqa: TRY400
             except RuntimeError as error:
-                # The application has called loop.stop(), or cancelled all tasks that it found.
+                # The application has called loop.stop().
                 logger.error("bridge: the application stopped the background loop (%s); it goes on", error)  # noqa: TRY400
             except BaseException:
                 # The loop itself is broken, its selector closed by somebody: whoever uses it sees that it is closed.
@@ -130,10 +146,12 @@ class LoopThread:
     def _end_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             tasks = asyncio.all_tasks(loop)
-            for task in tasks:
+            # One that is being cancelled was waited for already.
+            to_cancel = [task for task in tasks if not task.cancelling()]
+            for task in to_cancel:
                 task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.wait(tasks, timeout=_TASKS_END_WITHIN))
+            if to_cancel:
+                loop.run_until_complete(asyncio.wait(to_cancel, timeout=_TASKS_END_WITHIN))
             for task in tasks:
                 if not task.done():
                     # It was told in the log by whose request it is; asyncio would tell it again, of the very end.
@@ -143,28 +161,31 @@ class LoopThread:
         except BaseException as error:  # of the application's clean-up; nobody waits for it any more
             logger.warning("bridge: the background loop did not end in order", exc_info=error)
 
-    def keep_executor(self) -> None:
-        """Have the loop's default executor start a thread, as long as one can be had; from any thread."""
+    async def keep_threads(self) -> None:
+        """Have the loop's executor and anyio's keep a thread each, for a time when no new one can be had."""
         with contextlib.suppress(RuntimeError):
-            self._executor.submit(int)
+            await asyncio.get_running_loop().run_in_executor(None, int)
+            anyio_threads: Any = sys.modules.get("anyio.to_thread")
+            if anyio_threads is not None:
+                await anyio_threads.run_sync(int)
 
     def is_current(self) -> bool:
         """Tell whether the calling thread is the loop's own."""
         return self.ident == threading.get_ident()
 
-    def _stop(self) -> None:
+    def _stop(self, patience: float) -> None:
         with contextlib.suppress(RuntimeError):  # closed already
             self.loop.put(self._stop_in_loop)
-        if not self.is_current() and not self._ended.wait(_ENDS_WITHIN):
+        if not self.is_current() and not self._ended.wait(patience):
             logger.warning("bridge: the background loop is blocked by an application and was left behind")
 
     def _stop_in_loop(self) -> None:
-        if not self._stopped.done():
-            self._stopped.set_result(None)
+        self._is_stopping = True
+        end_wait(self._stopped)
 
     def is_closed(self) -> bool:
         """Tell whether the loop will never run anything again; from any thread."""
-        return self.loop.is_closed()
+        return self._ended.is_set() or self.loop.is_closed()
 
 
 class _Threads:
@@ -213,8 +234,11 @@ def borrow_loop_thread(factory: LoopFactory | None, borrower: Hashable) -> LoopT
         return thread
 
 
-def give_back_loop_thread(thread: LoopThread, borrower: Hashable) -> None:
-    """Take back ``borrow_loop_thread``; with the last borrower the thread ends, which is waited for."""
+def give_back_loop_thread(thread: LoopThread, borrower: Hashable, patience: float = _ENDS_WITHIN) -> None:
+    """Take back ``borrow_loop_thread``; with the last borrower the thread ends, which is waited for.
+
+    patience: how many seconds.
+    """
     threads = _threads_of_this_process()
     with threads.mutex:
         thread._borrowers.discard(borrower)  # noqa: SLF001
@@ -223,7 +247,7 @@ def give_back_loop_thread(thread: LoopThread, borrower: Hashable) -> None:
         for factory, other in list(threads.by_factory.items()):
             if other is thread:
                 del threads.by_factory[factory]
-    thread._stop()  # noqa: SLF001
+    thread._stop(patience)  # noqa: SLF001
 
 
 if hasattr(os, "register_at_fork"):

@@ -15,7 +15,7 @@ Each may come, also several of them: what was ended is not ended again.
 from __future__ import annotations
 
 import atexit
-import concurrent.futures.thread  # noqa: F401  its own exit hook has to be registered before ours: the last one runs first
+import concurrent.futures.thread
 import logging
 import os
 import sys
@@ -34,6 +34,10 @@ class Ender(Protocol):
 
     def finish_ending(self) -> None:
         """Wait until it has ended, within a limit of its own."""
+
+    def waiting_threads(self) -> set[int]:
+        """Return the idents of threads that wait for it, and would wait for ever if it did not end."""
+        ...
 
 
 _enders: dict[Ender, int] = {}  # with the process that each belongs to
@@ -78,12 +82,29 @@ def _hook_into_this_process() -> None:
         return
     if _hooked_in is None:  # a child of fork() has inherited this one
         try:
-            threading._register_atexit(end_all)  # type: ignore[attr-defined]  # noqa: SLF001
+            threading._register_atexit(_end_with_main_thread)  # type: ignore[attr-defined]  # noqa: SLF001
         except (AttributeError, RuntimeError):  # RuntimeError: the interpreter is exiting already
             atexit.register(end_all)
     _hooked_in = pid
     _hook_into_uwsgi()
     _hook_into_multiprocessing()
+
+
+def _end_with_main_thread() -> None:
+    """End everything, unless a server goes on in another thread: the interpreter waits for that before it exits."""
+    waiting: set[int] = set()
+    for ender in list(_enders):
+        waiting |= ender.waiting_threads()
+    # Threads of executors are no servers: they are told to end next.
+    of_executors = getattr(concurrent.futures.thread, "_threads_queues", None)
+    if of_executors is not None:
+        for thread in threading.enumerate():
+            if not (
+                thread.daemon or thread is threading.main_thread() or thread in of_executors or thread.ident in waiting
+            ):
+                atexit.register(end_all)
+                return
+    end_all()
 
 
 def _hook_into_uwsgi() -> None:

@@ -161,8 +161,10 @@ class ServingThread:
             if self._has_left:  # ii
                 self._is_running = False
                 break
-            error = self.calls.popleft().run()  # iii
-            self._is_running = False  # iv
+            try:
+                error = self.calls.popleft().run()  # iii
+            finally:
+                self._is_running = False  # iv
         if isinstance(error, Exception):
             return None
         return error
