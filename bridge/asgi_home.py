@@ -65,6 +65,7 @@ class Request(Protocol):
     def describe(self) -> str: ...
     def refuse_in_loop(self, error: BaseException, *, wake: bool = True) -> None: ...
     def cancel_in_loop(self) -> None: ...
+    def release(self, error: BaseException) -> None: ...
 
 
 class Home:
@@ -226,9 +227,15 @@ class Home:
             now = time.monotonic()
             if self._end_task is None and now > must_begin:
                 logger.error("bridge: the background loop is blocked by an application and cannot be ended in order")
+                self._release_threads()
                 self._let_go(patience=0.0)
                 return
         self._let_go()
+
+    def _release_threads(self) -> None:
+        for request in self.requests():
+            if not self._is_exiting or _is_waited_for(request.thread_id):
+                request.release(_closed_under(request))
 
     def end(self) -> None:
         """End in order: requests within ``shutdown_grace``, then background work, then the application's shutdown."""
@@ -281,8 +288,8 @@ class Home:
         unanswered = {request for request in self._requests if not request.is_answered}
         background = self._requests - unanswered
         for request in unanswered:
-            error = AdapterClosed(f"the adapter was closed while {request.describe()} was running")
-            request.refuse_in_loop(error, wake=not self._is_exiting or _is_waited_for(request.thread_id))
+            wake = not self._is_exiting or _is_waited_for(request.thread_id)
+            request.refuse_in_loop(_closed_under(request), wake=wake)
         await self._drain(unanswered, _EXIT_GRACE)
         for request in unanswered:
             request.cancel_in_loop()
@@ -298,6 +305,10 @@ class Home:
         deadline = time.monotonic() + seconds
         while not requests.isdisjoint(self._requests) and (left := deadline - time.monotonic()) > 0:
             await self._changes.wait(left)
+
+
+def _closed_under(request: Request) -> AdapterClosed:
+    return AdapterClosed(f"the adapter was closed while {request.describe()} was running")
 
 
 def _is_waited_for(thread_id: int) -> bool:

@@ -682,6 +682,11 @@ class AsgiRequest:
                 self._wake()
             self._give_up_in_loop()
 
+    def release(self, error: BaseException) -> None:
+        """Give the server's thread an error although the loop does not react; from any thread."""
+        self._refusal = error
+        self._baton.wake()
+
     def cancel_in_loop(self) -> None:
         """Cancel the application, whatever it is doing; once."""
         if self._returned or self.is_stuck or self._task is None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 import weakref
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Literal, Self
 
@@ -20,7 +20,7 @@ from bridge.asgi_home import Home, Options
 from bridge.asgi_request import AsgiRequest
 from bridge.dropped_headers import DroppedHeaders
 from bridge.errors import AdapterClosed, ApplicationError, Overloaded, UsageError
-from bridge.handoff.loop_thread import LoopFactory
+from bridge.handoff.loop_thread import LoopFactory, lock_at_first_use
 from bridge.refusals import refuse_in_wsgi
 from bridge.stats import Stats
 
@@ -120,10 +120,14 @@ class AsgiToWsgi:
 
     def _forget(self) -> None:
         """Begin anew in a child of a fork: what the parent has is the parent's."""
-        # Reentrant: the handler of a signal may close the adapter in the thread that just starts it.
-        self._mutex = threading.RLock()
+        self.__dict__.pop("_lock", None)
         self._home: Home | None = None
         self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
+
+    @property
+    def _mutex(self) -> AbstractContextManager[bool]:
+        # Reentrant: the handler of a signal may close the adapter in the thread that just starts it.
+        return lock_at_first_use(self)
 
     # ---- the application ---------------------------------------------------------------------------------------------
 

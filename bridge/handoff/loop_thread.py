@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -49,6 +50,17 @@ class _LoopExecutor(ThreadPoolExecutor):
         except RuntimeError:
             if not self._threads:
                 raise
+
+
+def lock_at_first_use(owner: object) -> AbstractContextManager[bool]:
+    """Return an object's reentrant lock, which is made now if it was not asked for before.
+
+    gunicorn's gevent worker patches ``threading`` after it has loaded and forked (with ``--preload``). A lock that was
+    made before that is not gevent's: it would not keep one greenlet out while another waits inside.
+    """
+    # setdefault is one step: of two threads that come first, both get the same lock.
+    lock: AbstractContextManager[bool] = owner.__dict__.setdefault("_lock", threading.RLock())
+    return lock
 
 
 class LoopThread:
@@ -112,6 +124,10 @@ class LoopThread:
         try:
             self._run_until_stopped(loop, main)
             self._end_tasks(loop)
+            if self._gevent_pool is not None:
+                # The executor's threads are greenlets of this thread, and run no more once it has ended: the
+                # interpreter's exit would wait for them in vain.
+                loop.run_until_complete(asyncio.wait_for(loop.shutdown_default_executor(), _TASKS_END_WITHIN))
             loop.close()
         except Exception as error:
             logger.warning("bridge: the background loop did not end in order", exc_info=error)
@@ -193,8 +209,12 @@ class _Threads:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.mutex = threading.RLock()
         self.by_factory: dict[LoopFactory | None, LoopThread] = {}
+
+    @property
+    def mutex(self) -> AbstractContextManager[bool]:
+        """The lock on all this."""
+        return lock_at_first_use(self)
 
 
 _threads = _Threads()

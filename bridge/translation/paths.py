@@ -16,6 +16,7 @@ import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _PLAIN_TARGET = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*\Z").match
+_ESCAPED_SLASH = re.compile("%2[Ff]").sub
 _TARGET_SAFE = "/!$&'()*+,;=:@"
 _ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*").match
 
@@ -144,8 +145,14 @@ def scope_paths(script_name: str, path_info: str, target: str | None) -> tuple[s
         absolute = _ABSOLUTE_FORM(target)
         cut = (target[absolute.end() :] or "/") if absolute else target
         candidate = cut.partition("?")[0].encode("latin-1", "replace")
-        if unquote_to_bytes(candidate) == whole.encode("latin-1", "replace"):
+        unquoted = unquote_to_bytes(candidate)
+        if unquoted == whole.encode("latin-1", "replace"):
             raw_path = candidate
+        elif _text(unquoted.decode("latin-1")) in (_text(whole), _ESCAPED_SLASH("/", _text(whole))):
+            # The same path, of which PATH_INFO tells less: werkzeug keeps no bytes that are no UTF-8, cheroot unquotes all
+            # but an escaped slash.
+            raw_path = candidate
+            whole = unquoted.decode("latin-1")
     if raw_path is None:
         raw_path = quote_path(whole)
     return _text(script_name), _text(whole), raw_path

@@ -17,7 +17,11 @@ from bridge.translation.tls import add_tls_to_environ, tls_from_environ
 
 # SERVER_PROTOCOL and http_version. HTTP/2 and /3 have no minor version (RFC 9113, 1; RFC 9114, 1).
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2", "3": "HTTP/3"}
-_VERSIONS = {protocol: version for version, protocol in _PROTOCOLS.items()} | {"HTTP/2.0": "2", "HTTP/3.0": "3"}
+_VERSIONS = {protocol: version for version, protocol in _PROTOCOLS.items()} | {
+    "HTTP/1": "1.0",
+    "HTTP/2.0": "2",
+    "HTTP/3.0": "3",
+}
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 

@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.servers.kinds import HOST, Kind
@@ -98,22 +99,33 @@ class RunningServer:
         counts: dict[str, int] = self.ask("/counts").json()
         return counts
 
-    def stop(self, within: float) -> float:
+    def stop(self, within: float, by: signal.Signals = signal.SIGTERM) -> float:
         """Send SIGTERM as a service manager does; the seconds until the last process of the group was gone."""
         started = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(by)
         self.process.wait(within)
         assert eventually(lambda: not members(self.process.pid), within), "it left processes behind"
         return time.monotonic() - started
 
 
 @contextmanager
-def running(kind: Kind, application: str, directory: Path) -> Iterator[RunningServer]:
-    """Serve `application` (MODULE:ATTRIBUTE in this folder) while the block runs, and leave no process behind."""
+def running(
+    kind: Kind,
+    application: str,
+    directory: Path,
+    *,
+    package: str = "tests.servers",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[RunningServer]:
+    """Serve `application` (MODULE:ATTRIBUTE in `package`) while the block runs, and leave no process behind."""
     with _reserved_port() as port, (directory / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            kind.command(f"tests.servers.{application}", port),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            kind.command(f"{package}.{application}", port),
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                **environment,
+            },
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=log,

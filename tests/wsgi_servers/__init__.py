@@ -1,0 +1,1 @@
+"""An ASGI application behind AsgiToWsgi on real WSGI servers, over sockets."""
