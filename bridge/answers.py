@@ -55,4 +55,7 @@ class FailedAnswer(list[bytes]):
         """Raise the application's error, once."""
         error, self._error = self._error, None
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # with the traceback it would be a cycle

@@ -149,8 +149,8 @@ def scope_paths(script_name: str, path_info: str, target: str | None) -> tuple[s
         if unquoted == whole.encode("latin-1", "replace"):
             raw_path = candidate
         elif _text(unquoted.decode("latin-1")) in (_text(whole), _ESCAPED_SLASH("/", _text(whole))):
-            # The same path, of which PATH_INFO tells less: werkzeug keeps no bytes that are no UTF-8, cheroot unquotes all
-            # but an escaped slash.
+            # The same path, of which PATH_INFO tells less: werkzeug keeps no bytes that are no UTF-8, cheroot does not
+            # unquote an escaped slash.
             raw_path = candidate
             whole = unquoted.decode("latin-1")
     if raw_path is None:

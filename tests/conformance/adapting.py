@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
-from bridge import WsgiToAsgi
+from bridge import AsgiToWsgi, WsgiToAsgi
 from tests.harness import fetch
 
 if TYPE_CHECKING:
     from tests.harness import Response
 
-_adapters: list[WsgiToAsgi] = []
+_adapters: list[WsgiToAsgi | AsgiToWsgi] = []
 
 
 def adapt(app: Any, *, valid: bool = True, **options: Any) -> WsgiToAsgi:
     """Return an adapter that is closed when the test ends; `valid=False` leaves the validator out."""
     adapter = WsgiToAsgi(validator(app) if valid else app, **options)
-    _adapters.append(adapter)
+    close_after_test(adapter)
     return adapter
+
+
+def close_after_test(adapter: WsgiToAsgi | AsgiToWsgi) -> None:
+    """Have an adapter closed when the test is over, however it ends."""
+    _adapters.append(adapter)
 
 
 def close_adapters() -> None:
