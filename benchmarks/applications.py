@@ -1,9 +1,8 @@
-"""The applications that are served, each as small as its question allows."""
+"""The WSGI applications that are served, each as small as its question allows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask
@@ -67,15 +66,6 @@ def upload(environ: WSGIEnvironment, start_response: StartResponse) -> list[byte
     body = b"%d" % length
     start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))])
     return [body]
-
-
-async def native_hello(scope: Any, receive: Any, send: Any) -> None:
-    """Answer as an ASGI application, without an adapter."""
-    if scope["type"] != "http":
-        raise RuntimeError(f"a {scope['type']} scope is not served here")
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(HELLO))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": HELLO})
 
 
 flask_hello = Flask(__name__)

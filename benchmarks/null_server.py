@@ -11,21 +11,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from .typical_request import CLIENT, HEADERS, PATH, QUERY, SERVER
+
 Message = dict[str, Any]
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
-
-HEADERS = [
-    (b"host", b"www.example.com"),
-    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
-    (b"accept", b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
-    (b"accept-language", b"en-GB,en;q=0.7,de;q=0.3"),
-    (b"accept-encoding", b"gzip, deflate, br, zstd"),
-    (b"connection", b"keep-alive"),
-    (b"cookie", b"session=eyJ1c2VyIjoxMjM0fQ.aQ0xYw.3xF7dQ0Zb1sJw; theme=dark"),
-    (b"referer", b"https://www.example.com/articles?page=2"),
-    (b"cache-control", b"max-age=0"),
-    (b"x-forwarded-for", b"203.0.113.7"),
-]
 
 
 class Exchange:
@@ -83,13 +72,13 @@ async def exchange(app: ASGIApplication, blocks: Sequence[bytes] = (b"",)) -> Ex
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": "/articles/4711",
-        "raw_path": b"/articles/4711",
-        "query_string": b"page=2&order=date",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": QUERY.encode(),
         "root_path": "",
         "headers": headers,
-        "client": ("127.0.0.1", 51234),
-        "server": ("127.0.0.1", 8000),
+        "client": CLIENT,
+        "server": SERVER,
         "state": {},
     }
     served = Exchange(blocks)

@@ -105,7 +105,18 @@ def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
 
 def machine() -> dict[str, object]:
     """What the figures depend on: the interpreter, the cores, and the version of every package that takes part."""
-    packages = ("a2wsgi", "asgiref", "flask", "gunicorn", "uvicorn", "uvloop", "waitress", "wsgi-asgi-bridge")
+    packages = (
+        "a2wsgi",
+        "asgiref",
+        "fastapi",
+        "flask",
+        "gunicorn",
+        "starlette",
+        "uvicorn",
+        "uvloop",
+        "waitress",
+        "wsgi-asgi-bridge",
+    )
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.machine()}",

@@ -60,12 +60,37 @@ def with_asgiref(application: Any) -> Any:
     return WsgiToAsgi(application)
 
 
+def fastapi_with_bridge() -> Any:
+    """FastAPI as a WSGI application through ours; gunicorn calls this in its worker."""
+    from bridge import AsgiToWsgi
+
+    from .asgi_applications import fastapi_hello
+
+    return AsgiToWsgi(fastapi_hello)
+
+
+def fastapi_with_a2wsgi() -> Any:
+    """FastAPI as a WSGI application through a2wsgi's."""
+    from a2wsgi import ASGIMiddleware
+
+    from .asgi_applications import fastapi_hello
+
+    return ASGIMiddleware(fastapi_hello)  # type: ignore[arg-type]
+
+
+def native(name: str, descriptor: int) -> None:
+    """An ASGI application without an adapter."""
+    from . import asgi_applications
+
+    uvicorn(getattr(asgi_applications, name), descriptor)
+
+
 SERVED: dict[str, dict[str, Callable[[int], None]]] = {
     "hello": {
         "bridge": lambda descriptor: uvicorn(with_bridge(applications.hello), descriptor),
         "a2wsgi": lambda descriptor: uvicorn(with_a2wsgi(applications.hello), descriptor),
         "asgiref": lambda descriptor: uvicorn(with_asgiref(applications.hello), descriptor),
-        "native ASGI": lambda descriptor: uvicorn(applications.native_hello, descriptor),
+        "native ASGI": lambda descriptor: native("hello", descriptor),
     },
     "Flask": {
         "bridge": lambda descriptor: uvicorn(with_bridge(applications.flask_hello), descriptor),
@@ -74,8 +99,13 @@ SERVED: dict[str, dict[str, Callable[[int], None]]] = {
         "gunicorn gthread": lambda descriptor: gunicorn("benchmarks.applications:flask_hello", descriptor),
         "waitress": lambda descriptor: waitress(applications.flask_hello, descriptor),
     },
+    "FastAPI under gunicorn": {
+        "bridge": lambda descriptor: gunicorn("benchmarks.served:fastapi_with_bridge()", descriptor),
+        "a2wsgi": lambda descriptor: gunicorn("benchmarks.served:fastapi_with_a2wsgi()", descriptor),
+        "native ASGI": lambda descriptor: native("fastapi_hello", descriptor),
+    },
 }
-"""By application, then by what serves it; native servers stand beside the adapters under uvicorn."""
+"""By application, then by what serves it: the adapters under uvicorn or gunicorn, and native servers beside them."""
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Whole servers on loopback, loaded by wrk: `python -m benchmarks.wire`.
 
-The adapters run under uvicorn (httptools, uvloop, one process); gunicorn and waitress serve the same Flask application
-without an adapter, and uvicorn a native ASGI one. All of them have been started before the first measurement, and are
-measured interleaved, one at a time. The load needs a core for itself.
+WSGI applications run through the adapters under uvicorn (httptools, uvloop, one process), FastAPI under gunicorn's
+threaded worker. gunicorn and waitress serve the same Flask application without an adapter, uvicorn the ASGI ones; that
+is FastAPI's own place, and shows what gunicorn and the adapter take. All of them have been started before the first
+measurement, and are measured interleaved, one at a time. The load needs a core for itself.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
 import socket
@@ -15,14 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from . import command_line
 from .applications import HELLO
-from .report import OURS, Report, interleaved
+from .report import Report, interleaved
 from .served import SERVED
 
 UNIT = "requests/s"
@@ -59,7 +59,7 @@ def wait_for_answer(address: str, process: subprocess.Popen[bytes]) -> None:
         try:
             with urllib.request.urlopen(address, timeout=START_LIMIT) as response:
                 page = response.read()
-        except urllib.error.URLError:
+        except OSError:  # refused, reset by a server that does not start, an error page
             time.sleep(0.05)
             continue
         if page != HELLO:
@@ -101,12 +101,8 @@ def measure(wrk: str, application: str, rounds: int, seconds: float, connections
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and end with status 1 if ours failed; 2 if there is nothing to load it with."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.wire", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, help="rounds for each server (default: 5)")
-    parser.add_argument("--seconds", type=float, default=3, help="whole seconds for each measurement (default: 3)")
+    parser = command_line.parser("benchmarks.wire", __doc__, rounds=5, seconds=3)
     parser.add_argument("--connections", type=int, default=32, help="kept-alive connections (default: 32)")
-    parser.add_argument("--quick", action="store_true", help="one round of one second: no figure counts")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
     options = parser.parse_args(arguments)
     rounds, seconds = (1, 1.0) if options.quick else (options.rounds, options.seconds)
 
@@ -115,17 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("wrk is not on PATH; it makes the load. Debian and Ubuntu: apt-get install wrk. macOS: brew install wrk")
         return 2
 
-    contenders = dict.fromkeys(name for servers in SERVED.values() for name in servers)
+    chosen = [application for application in SERVED if options.only in application]
+    contenders = dict.fromkeys(name for application in chosen for name in SERVED[application])
     report = Report(list(contenders))
-    for application in SERVED:
-        print(f"... {application}", file=sys.stderr, flush=True)
+    for application in chosen:
+        command_line.progress(application)
         measure(wrk, application, rounds, seconds, options.connections, report)
-
-    print(f"{rounds} rounds of {seconds:.0f} s, {options.connections} connections\n")
-    print(report.tables())
-    if options.json:
-        report.write_json(options.json, rounds=rounds, seconds=seconds, connections=options.connections)
-    return 1 if any(OURS in reasons for reasons in report.failed.values()) else 0
+    return command_line.finish(report, options.json, rounds, seconds, connections=options.connections)
 
 
 if __name__ == "__main__":

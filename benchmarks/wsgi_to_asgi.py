@@ -7,16 +7,13 @@ contenders have as many threads each (`--threads`), save asgiref's adapter, whic
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from wsgiref.types import WSGIApplication
 
 import a2wsgi
@@ -25,32 +22,16 @@ import asgiref.wsgi
 import bridge
 
 from . import applications
+from .command_line import CLOCKS, finish, in_process_parser, progress
 from .null_server import ASGIApplication, exchange
+from .questions import Question
 from .report import OURS, Report, interleaved
-
-CLOCKS = {"wall": perf_counter, "cpu": process_time}
 
 EXECUTOR = "run_in_executor"
 """The name of the contender that only runs an empty function in a thread."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """One thing to measure: requests to one application, so many at once."""
-
-    name: str
-    unit: str
-    application: WSGIApplication
-    answer_length: int
-    at_once: int = 1
-    blocks: Sequence[bytes] = (b"",)
-    # How many units one request counts for
-    worth: float = 1.0
-    # Whether an empty function in a thread is something to compare with
-    is_small: bool = False
-
-
-def questions(streamed: int) -> list[Question]:
+def questions(streamed: int) -> list[Question[WSGIApplication]]:
     """Everything that is measured; a streamed body has `streamed` blocks, or ten times as many chunks."""
     hello, block, chunk = len(applications.HELLO), applications.BLOCK, applications.CHUNK
     blocks, chunks = [block] * streamed, streamed * 10
@@ -117,16 +98,11 @@ ADAPTERS: dict[str, Adapt] = {
 }
 
 
-def one_request(question: Question, app: ASGIApplication) -> Callable[[], Awaitable[None]]:
+def one_request(question: Question[WSGIApplication], app: ASGIApplication) -> Callable[[], Awaitable[None]]:
     """A request that raises unless its answer is the whole and right one."""
 
     async def request() -> None:
-        served = await exchange(app, question.blocks)
-        if (served.status, served.received, served.complete) != (200, question.answer_length, True):
-            raise RuntimeError(
-                f"status {served.status} with {served.received} of {question.answer_length} bytes, "
-                f"{'ended' if served.complete else 'not ended'}"
-            )
+        question.check(await exchange(app, question.blocks))
 
     return request
 
@@ -147,7 +123,6 @@ async def rate(
             done += 1
         return done
 
-    gc.collect()
     end = perf_counter() + seconds
     start = clock()
     done = sum(await asyncio.gather(*(client() for _ in range(at_once))))
@@ -156,7 +131,12 @@ async def rate(
 
 
 async def measure(
-    question: Question, threads: int, rounds: int, seconds: float, clock: Callable[[], float], report: Report
+    question: Question[WSGIApplication],
+    threads: int,
+    rounds: int,
+    seconds: float,
+    clock: Callable[[], float],
+    report: Report,
 ) -> None:
     """Put one question to all contenders."""
     with ExitStack() as ends:
@@ -174,26 +154,15 @@ async def measure(
                 report.fail(question.name, question.unit, name, f"{type(error).__name__}: {error}")
                 del requests[name]
         for name in interleaved(rounds, list(requests)):
+            gc.collect()
             figure = await rate(requests[name], question.at_once, seconds, clock)
             report.add(question.name, question.unit, name, figure * question.worth)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and end with status 1 if ours gave a wrong answer."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.wsgi_to_asgi", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7, help="rounds for each question (default: 7)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="seconds for each measurement (default: 0.5)")
+    parser = in_process_parser("benchmarks.wsgi_to_asgi", __doc__)
     parser.add_argument("--threads", type=int, default=40, help="worker threads of each contender (default: 40)")
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="cpu counts the seconds of CPU time that this process used, for a machine that is busy otherwise",
-    )
-    parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio", help="the event loop")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only the questions whose names contain TEXT")
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it runs: no figure counts")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
     options = parser.parse_args(arguments)
     rounds, seconds = (1, 0.02) if options.quick else (options.rounds, options.seconds)
 
@@ -202,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     async def measure_all() -> None:
         for question in questions(streamed=8 if options.quick else 128):
             if options.only in question.name:
-                print(f"... {question.name}", file=sys.stderr, flush=True)
+                progress(question.name)
                 await measure(question, options.threads, rounds, seconds, CLOCKS[options.clock], report)
 
     if options.loop == "uvloop":
@@ -213,12 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         asyncio.run(measure_all())
 
-    print(f"{rounds} rounds of {seconds} s, {options.threads} threads, {options.loop}, {options.clock} clock\n")
-    print(report.tables())
-    if options.json:
-        settings = {"threads": options.threads, "loop": options.loop, "clock": options.clock}
-        report.write_json(options.json, rounds=rounds, seconds=seconds, **settings)
-    return 1 if any(OURS in reasons for reasons in report.failed.values()) else 0
+    return finish(
+        report, options.json, rounds, seconds, threads=options.threads, loop=options.loop, clock=options.clock
+    )
 
 
 if __name__ == "__main__":

@@ -5,16 +5,19 @@ Each is pinned by ``tests/conformance`` against the installed asgiref:
 - ``SyncToAsync.threadlocal`` with ``main_event_loop``, ``main_event_loop_pid`` and ``task_context``: how asgiref
   itself marks a thread as belonging to a loop, so that ``async_to_sync`` in it runs on that loop instead of a new one.
 - ``asgiref.sync._restore_context``: gives ``asgiref.local.Local`` values in a copied context to the thread that runs
-in it.
+  in it.
+- ``SyncToAsync.thread_sensitive_context``: the variable that says which ``ThreadSensitiveContext`` a task is in.
+- ``AsyncToSync.executors``: the ``Local`` whose ``current`` comes before that.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextvars import Context
+from collections.abc import Callable
+from contextvars import Context, ContextVar
 from typing import Any
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, _restore_context
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, _restore_context
 
 Marks = tuple[Any, Any, Any]
 
@@ -81,12 +84,45 @@ def unmark_worker(before: Marks) -> None:
     marks["main_event_loop"], marks["main_event_loop_pid"], marks["task_context"] = before
 
 
-async def run_thread_sensitive_calls_in(executor: Any) -> None:
+_executor: ContextVar[Any] = ContextVar("bridge.executor")
+
+
+class _OfThisContext:
+    """The executor of whatever context ``submit`` is called in: asgiref calls it in the task that makes the call."""
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any) -> Any:
+        return _executor.get().submit(call, *arguments)
+
+
+# One for all requests: a context that is entered costs much, and would be a cycle with the context that it stands in.
+# It is entered once, in a context of its own, and never left: a context that is left makes calls of tasks that outlive
+# a request fail.
+_THREAD_SENSITIVE = ThreadSensitiveContext(executor=_OfThisContext())  # type: ignore[arg-type]
+
+
+def _enter() -> None:
+    try:
+        _THREAD_SENSITIVE.__aenter__().send(None)  # type: ignore[no-untyped-call]
+    except StopIteration:
+        pass
+
+
+Context().run(_enter)
+
+
+def run_thread_sensitive_calls_in(executor: Any, context: Context) -> None:
     """Send the thread-sensitive calls of the current task, and of all that it will start, to an executor.
 
-    For good: a context that is left makes calls of tasks that outlive it fail. It goes with the task's context.
+    context: the one that this runs in, a copy of some other thread's. Its ``asgiref.local.Local`` values become this
+        thread's.
     """
-    await ThreadSensitiveContext(executor=executor).__aenter__()  # type: ignore[no-untyped-call]
+    if len(context):
+        _restore_context(context)
+        if getattr(AsyncToSync.executors, "current", None) is not None:
+            # Of an outer async_to_sync, in the serving thread: it would come before the one that is given here.
+            AsyncToSync.executors.current = None
+    _executor.set(executor)
+    SyncToAsync.thread_sensitive_context.set(_THREAD_SENSITIVE)
 
 
 def take_over_context(context: Context) -> None:

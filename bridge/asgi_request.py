@@ -40,7 +40,6 @@ from typing import IO, TYPE_CHECKING
 from bridge._asgiref import (
     marks_of_this_thread,
     run_thread_sensitive_calls_in,
-    take_over_context,
     unmark_worker,
 )
 from bridge._types import Environ, Message, StartResponse
@@ -486,9 +485,7 @@ class AsgiRequest:
     async def _run_in_loop(self) -> None:
         error: BaseException | None = None
         try:
-            if len(self._context):
-                take_over_context(self._context)
-            await run_thread_sensitive_calls_in(self._serving_thread)
+            run_thread_sensitive_calls_in(self._serving_thread, self._context)
             await self._app(self.scope, self.receive, self.send)
         except BaseException as raised:  # noqa: BLE001  it is the server's to get, and must not end the loop
             error = raised

@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.validate import validator
 
 import pytest
 
-from benchmarks import wsgi_to_asgi
+from benchmarks import asgi_to_wsgi, null_wsgi_server, wsgi_to_asgi
 from benchmarks.null_server import Exchange, Message, exchange
+from benchmarks.questions import Question
 from benchmarks.report import Report, interleaved
 
 
-def test_quick_run_measures_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every question is answered rightly by every contender, printed, and written with what it depends on."""
-    results = tmp_path / "results.json"
-    assert wsgi_to_asgi.main(["--quick", "--json", str(results)]) == 0
+def written_by_quick_run(command: Callable[[list[str]], int], results: Path) -> Any:
+    """What a quick run writes, once it has ended well and no contender failed."""
+    assert command(["--quick", "--json", str(results)]) == 0
     written = json.loads(results.read_text(encoding="utf-8"))
     assert written["failed"] == {}
-    for question in wsgi_to_asgi.questions(streamed=8):
-        expected = set(wsgi_to_asgi.ADAPTERS) | ({wsgi_to_asgi.EXECUTOR} if question.is_small else set())
+    assert written["machine"]["packages"]["a2wsgi"] != "not installed"
+    return written
+
+
+def check_figures(written: Any, questions: Iterable[Question[Any]], adapters: Iterable[str], hand_off: str) -> None:
+    """Every contender has a figure for every question, and the hand-off of nothing for those that it fits."""
+    for question in questions:
+        expected = {*adapters, hand_off} if question.is_small else set(adapters)
         assert set(written["figures"][question.name]) == expected
         assert all(figure > 0 for figures in written["figures"][question.name].values() for figure in figures)
-    assert written["machine"]["packages"]["a2wsgi"] != "not installed"
+
+
+def test_quick_run_measures_wsgi_to_asgi(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every question is answered rightly by every contender, printed, and written with what it depends on."""
+    written = written_by_quick_run(wsgi_to_asgi.main, tmp_path / "results.json")
+    check_figures(written, wsgi_to_asgi.questions(streamed=8), wsgi_to_asgi.ADAPTERS, wsgi_to_asgi.EXECUTOR)
     assert "upload in 64 KiB blocks" in capsys.readouterr().out
+
+
+def test_quick_run_measures_asgi_to_wsgi(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same holds for the other direction."""
+    written = written_by_quick_run(asgi_to_wsgi.main, tmp_path / "results.json")
+    check_figures(written, asgi_to_wsgi.questions(streamed=8), asgi_to_wsgi.ADAPTERS, asgi_to_wsgi.COROUTINE)
+    assert "upload in 64 KiB blocks, read1()" in capsys.readouterr().out
 
 
 def test_a_wrong_answer_is_no_figure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +61,50 @@ def test_a_wrong_answer_is_no_figure(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setitem(wsgi_to_asgi.ADAPTERS, "bridge", lambda *_: short)
     assert wsgi_to_asgi.main(["--quick", "--only", "a list, 1 at once"]) == 1
     assert "bridge failed: RuntimeError: status 200 with 5 of 14 bytes" in capsys.readouterr().out
+
+
+def test_a_wrong_answer_in_a_thread_is_no_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error in one of the threads that are the clients is told as well."""
+
+    def short(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"short"]
+
+    monkeypatch.setitem(asgi_to_wsgi.ADAPTERS, "bridge", lambda *_: short)
+    assert asgi_to_wsgi.main(["--quick", "--only", "small answer, 32 threads"]) == 1
+    assert "bridge failed: RuntimeError: status 200 with 5 of 14 bytes" in capsys.readouterr().out
+
+
+def test_a_hanging_contender_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that gets no answer in time is an error, not a run that never ends."""
+    answered = threading.Event()
+    monkeypatch.setattr(asgi_to_wsgi, "THREAD_LIMIT", 0.01)
+    try:
+        with pytest.raises(RuntimeError, match="no answer within"):
+            asgi_to_wsgi.rate(lambda: answered.wait(60), at_once=1, seconds=0.01)
+    finally:
+        answered.set()
+
+
+def test_wsgi_null_server_keeps_pep_3333() -> None:
+    """The null server passes a request that the standard library's validator finds right, and closes the answer."""
+    closed: list[bool] = []
+
+    class Answer(list[bytes]):
+        def close(self) -> None:
+            closed.append(True)
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Answer:
+        assert environ["CONTENT_LENGTH"] == "6"
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Answer([environ["wsgi.input"].read(4), environ["wsgi.input"].read(4)])
+
+    served = null_wsgi_server.exchange(validator(app), b"a body", io.BytesIO)
+    assert (served.status, served.received, served.complete, closed) == (200, 6, True, [True])
+    plain = null_wsgi_server.exchange(app, b"a body")
+    assert (plain.status, plain.received, plain.complete) == (200, 6, True)
 
 
 def test_receive_waits_for_the_end_of_the_response() -> None:

@@ -46,6 +46,7 @@ _CGI_KEYS: dict[bytes, str] = {name: key for key, name in _UNPREFIXED.items()}
 _CGI_KEYS[b"proxy"] = ""  # the empty key: this field is not passed on
 _FIELD_NAMES: dict[str, bytes] = {}
 _RESPONSE_NAMES: dict[str, bytes] = {}
+_NATIVE_NAMES: dict[bytes, tuple[str, int]] = {}
 
 
 def cgi_key(name: bytes) -> str:
@@ -170,21 +171,24 @@ def headers_from_environ(environ: Environ) -> RawHeaders:
     headers: RawHeaders = []
     names = _FIELD_NAMES
     for key, value in environ.items():
-        if key.startswith("HTTP_"):
-            name = names.get(key)
-            if name is None:
-                name = _field_name(key)
-            if name:
-                headers.append((name, value.encode("latin-1", "replace")))
-        elif key in _UNPREFIXED and value:
-            # An empty CONTENT_LENGTH or CONTENT_TYPE is CGI's way to say that there is none (RFC 3875, 4.1.2).
-            headers.append((_UNPREFIXED[key], value.encode("latin-1", "replace")))
+        try:
+            name = names[key]  # half the cost of names.get
+        except KeyError:
+            name = _field_name(key)
+        # An empty CONTENT_LENGTH or CONTENT_TYPE is CGI's way to say that there is none (RFC 3875, 4.1.2).
+        if name and (value or key not in _UNPREFIXED):
+            # The UTF-8 of ASCII is what latin-1 gives, and much cheaper.
+            headers.append((name, value.encode() if value.isascii() else value.encode("latin-1", "replace")))
     return headers
 
 
 def _field_name(key: str) -> bytes:
-    text = key[5:]
-    name = b"" if text in _UNPREFIXED else text.replace("_", "-").lower().encode("latin-1", "replace")
+    """Return the header name of an environ key, ``b""`` if it is none; remember either."""
+    if key.startswith("HTTP_"):
+        text = key[5:]
+        name = b"" if text in _UNPREFIXED else text.replace("_", "-").lower().encode("latin-1", "replace")
+    else:
+        name = _UNPREFIXED.get(key, b"")
     if len(_FIELD_NAMES) < _REMEMBERED and len(key) <= _REMEMBERED_LENGTH:
         _FIELD_NAMES[key] = name
     return name
@@ -255,6 +259,26 @@ def _response_name(name: str) -> bytes:
     return raw_name
 
 
+_IS_ORDINARY, _IS_HOP_BY_HOP, _IS_CONTENT_LENGTH = range(3)
+
+
+def _native_name(name: bytes) -> tuple[str, int]:
+    """Return a response header name as a str, and what kind of field it is; remember both."""
+    if not name or not _TOKEN.issuperset(name):
+        raise ApplicationError(f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)")
+    native_name = name.decode("latin-1")
+    lowered = native_name.lower()
+    kind = _IS_ORDINARY
+    if lowered in HOP_BY_HOP:
+        kind = _IS_HOP_BY_HOP
+    elif lowered == "content-length":
+        kind = _IS_CONTENT_LENGTH
+    known = native_name, kind
+    if len(_NATIVE_NAMES) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
+        _NATIVE_NAMES[name] = known
+    return known
+
+
 def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str], int | None]:
     """Check an ASGI header iterable and translate it.
 
@@ -266,7 +290,9 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str],
     native: NativeHeaders = []
     dropped: list[str] = []
     declared: int | None = None
-    if not isinstance(headers, Iterable):
+    names = _NATIVE_NAMES
+    # The ordinary case without a call of abc's.
+    if type(headers) is not list and not isinstance(headers, Iterable):
         raise ApplicationError(f"the application gave response headers of type {type(headers).__name__}")
     for pair in headers:
         try:
@@ -275,17 +301,18 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str],
             raise ApplicationError(f"the application gave a response header that is no pair: {pair!r}") from None
         if not isinstance(name, bytes) or not isinstance(value, bytes):
             raise ApplicationError(f"the application gave a response header that is no pair of bytes: {pair!r}")
-        if not name or not _TOKEN.issuperset(name):
-            raise ApplicationError(f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)")
+        try:
+            native_name, kind = names[name]
+        except KeyError:
+            native_name, kind = _native_name(name)
         text = value.decode("latin-1").strip(" \t")
-        if not is_field_text(text):
+        # The ordinary case without a call.
+        if not (text.isascii() and text.isprintable()) and not is_field_text(text):
             raise ApplicationError(f"the application gave a response header with a control character: {pair!r}")
-        native_name = name.decode("latin-1")
-        lowered = native_name.lower()
-        if lowered in HOP_BY_HOP:
+        if kind == _IS_HOP_BY_HOP:
             dropped.append(native_name)
             continue
-        if lowered == "content-length":
+        if kind == _IS_CONTENT_LENGTH:
             length = length_from_text(text)
             if length is None:
                 raise ApplicationError(f"the application gave a Content-Length that is no number: {text!r}")

@@ -7,6 +7,7 @@ other reads. What needs a live object (the body, the error stream, the callables
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from bridge._types import Environ, Scope
@@ -171,7 +172,7 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             "root_path": root_path.rstrip("/"),
             "headers": headers_from_environ(environ),
             "client": _address(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), 0),
-            "server": _address(environ.get("SERVER_NAME"), environ.get("SERVER_PORT"), None),
+            "server": _server_address(environ.get("SERVER_NAME"), environ.get("SERVER_PORT"), None),
         }
     except (AttributeError, KeyError, TypeError) as error:
         raise ServerError(
@@ -190,5 +191,9 @@ def _address(name: object, port: object, unknown_port: int | None) -> tuple[str,
     host = str(name)
     if host[0] == "[" and host[-1] == "]":
         host = host[1:-1]
-    number = _port(str(port))
+    number = _port(port if type(port) is str else str(port))
     return host, unknown_port if number is None else number
+
+
+# One server has few of them; of clients there are many.
+_server_address = lru_cache(maxsize=64)(_address)

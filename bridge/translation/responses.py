@@ -28,6 +28,9 @@ from bridge.translation.status import code_from_status, is_bodiless, status_from
 class State(Enum):
     """Where a response is."""
 
+    # By identity, as Enum compares them; its own hash is a function in Python, and the tables below are asked often.
+    __hash__ = object.__hash__
+
     AWAITING_START = "before start_response"
     START_REFUSED = "after a start_response that was refused"
     START_HELD = "after start_response, before the first byte of the body"

@@ -9,6 +9,8 @@ from bridge.errors import ApplicationError
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _CODES: dict[str, int] = {f"{code} {phrase}": code for code, phrase in _PHRASES.items()}
 
+_LINES = {code: line for line, code in _CODES.items()}
+
 # RFC 9110, 6.4.1: no response to these carries content, whatever its header fields say (1xx is the third kind).
 _BODILESS = frozenset((204, 304))
 
@@ -38,7 +40,7 @@ def status_from_code(code: int) -> str:
 
     PEP 3333 wants a reason phrase, so an unregistered code gets the phrase ``Unknown``.
     """
-    return f"{code} {_PHRASES.get(code, 'Unknown')}"
+    return _LINES.get(code) or f"{code} Unknown"
 
 
 def is_bodiless(code: int) -> bool:

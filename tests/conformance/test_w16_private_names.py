@@ -15,7 +15,7 @@ import bridge
 from tests.harness import run
 
 NAMES = ("main_event_loop", "main_event_loop_pid", "task_context")
-PRIVATE = {*NAMES, "SyncToAsync", "AsyncToSync", "_Storage", "_rehome", "_restore_context"}
+PRIVATE = {*NAMES, "SyncToAsync", "AsyncToSync", "_Storage", "_rehome", "_restore_context", "thread_sensitive_context"}
 
 
 def in_thread(step: Any) -> Any:
