@@ -1,4 +1,6 @@
-"""Serve an example with the installed wheel, fetch its page over HTTP, end the server.
+"""Serve an example with the installed wheel, fetch its page over HTTP, end the server: `smoke.py EXAMPLE [OPTION...]`.
+
+The options are for `bridge serve`.
 
 Run by the Python of an environment that holds the wheel and nothing of the checkout: the example is copied to a folder
 of its own, so that neither `bridge` nor `examples` can come from the working tree.
@@ -21,7 +23,7 @@ from threading import Timer
 TIME_LIMIT = 60.0
 
 
-def main(example: Path) -> None:
+def main(example: Path, *options: str) -> None:
     """Raise if the wheel does not serve `example`."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(example, folder)
@@ -34,7 +36,7 @@ def main(example: Path) -> None:
         script = Path(sys.executable).with_name("wsgi-asgi-bridge")
         subprocess.run([script, "--help"], cwd=folder, check=True, timeout=TIME_LIMIT, stdout=subprocess.DEVNULL)
 
-        command = [sys.executable, "-m", "bridge", "serve", f"{example.stem}:app", "--port", "0"]
+        command = [sys.executable, "-m", "bridge", "serve", f"{example.stem}:app", "--port", "0", *options]
         server = subprocess.Popen(
             command,
             cwd=folder,
@@ -75,4 +77,4 @@ def served_address(server: subprocess.Popen[str]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -118,6 +118,8 @@ class ApplicationLifespan:
             self._startup_was_received = True
             return {"type": "lifespan.startup"}
         while self.phase is not Phase.STOPPING or self._shutdown_was_received:
+            if self.phase is Phase.FAILED:
+                raise ApplicationError("the application waits in a lifespan whose startup failed: nothing more comes")
             await self._changes.wait()
         self._shutdown_was_received = True
         return {"type": "lifespan.shutdown"}
@@ -146,6 +148,7 @@ class ApplicationLifespan:
     def _decide(self, phase: Phase) -> None:
         self.phase = phase
         self.decided_at = time.monotonic()
+        self._changes.tell()
         self.decided.set()
 
     async def shut_down_in_loop(self, grace: float) -> None:

@@ -97,7 +97,7 @@ class AsgiToWsgi:
             ("prefetch_size", prefetch_size, 0),
             ("write_buffer", write_buffer, 1),
         ):
-            if value is not None and not value >= least:
+            if (value is None and name != "disconnect_grace") or (value is not None and not value >= least):
                 raise UsageError(f"{name} must be at least {least}, not {value}")
         self.app = app
         self._options = Options(

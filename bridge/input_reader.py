@@ -41,7 +41,7 @@ class InputReader:
         length = environ.get("CONTENT_LENGTH")
         self.declared = length_from_text(length) if length else None
         self._remaining = self.declared
-        self.is_complete = not self._remaining if not self._is_terminated else self._input is None
+        self.is_complete = not self._remaining and (not self._is_terminated or self._input is None)
 
     def read_piece(self, *, lines: bool = False) -> bytes:
         """Return the next piece; ``is_complete`` is set with the last one, which may be empty.
@@ -85,13 +85,18 @@ class InputReader:
         else:
             # All that was declared is here: the end is asked for at once, so that the application need not.
             self._remaining = None
-            rest = _as_bytes(read(1))
+            try:
+                rest = _as_bytes(read(1))
+            except OSError:
+                rest = b""  # the client is gone, and its body is whole
             self.is_complete = not rest
             piece += rest
         return piece
 
     def _find_read(self) -> Callable[[int], Any]:
         source = self._input
+        if source is None:
+            raise ServerError("the server gave no wsgi.input, although a body is declared (CONTENT_LENGTH)")
         read: Callable[[int], Any] | None = getattr(source, "read1", None)
         if read is None:
             read = source.read

@@ -36,6 +36,8 @@ _STARTS_WITHIN = 30.0
 _TASKS_END_WITHIN = 1.0
 _ENDS_WITHIN = 5.0
 
+_MANY = 1000  # threads that gevent's pool may have; it starts them when they are needed
+
 
 class _LoopExecutor(ThreadPoolExecutor):
     """The default executor of a loop, for which a thread is enough while no new one can be had.
@@ -67,6 +69,7 @@ class LoopThread:
     """One thread that runs one loop until the last borrower gives it back.
 
     factory: makes the loop, in the thread; None: asyncio's own.
+    gevent_pool: returns the pool of real threads for use under gevent.
 
     Raises what factory raises, and RuntimeError if the system gives no thread.
     """
@@ -75,8 +78,8 @@ class LoopThread:
         "_borrowers",
         "_ended",
         "_failure",
-        "_gevent_pool",
         "_is_stopping",
+        "_is_under_gevent",
         "_ready",
         "_stopped",
         "ident",
@@ -85,26 +88,26 @@ class LoopThread:
 
     loop: AsyncioLoop
 
-    def __init__(self, factory: LoopFactory | None) -> None:
+    def __init__(self, factory: LoopFactory | None, gevent_pool: Callable[[], Any]) -> None:
         self._borrowers: set[Hashable] = set()
         self._ready = threading.Event()
         self._ended = threading.Event()
         self._is_stopping = False
         self._stopped: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
-        self._gevent_pool: Any = None
+        monkey: Any = sys.modules.get("gevent.monkey")
+        self._is_under_gevent = monkey is not None and monkey.is_module_patched("threading")
         self.ident = 0
-        self._start_thread(partial(self._run, factory or asyncio.new_event_loop))
+        self._start_thread(partial(self._run, factory or asyncio.new_event_loop), gevent_pool)
         if not self._ready.wait(_STARTS_WITHIN):
+            self._is_stopping = True  # it does not run for nobody if it starts after all
             raise RuntimeError(f"the background loop did not start within {_STARTS_WITHIN:.0f} seconds")
         if self._failure is not None:
             raise self._failure
 
-    def _start_thread(self, run: Callable[[], None]) -> None:
-        monkey: Any = sys.modules.get("gevent.monkey")
-        if monkey is not None and monkey.is_module_patched("threading"):
-            self._gevent_pool = importlib.import_module("gevent.threadpool").ThreadPool(1)
-            self._gevent_pool.spawn(run)
+    def _start_thread(self, run: Callable[[], None], gevent_pool: Callable[[], Any]) -> None:
+        if self._is_under_gevent:
+            gevent_pool().spawn(run)
         else:
             # A daemon: it must not keep the interpreter from exiting; who lives on it is ended by ``process_end``.
             threading.Thread(target=run, name="bridge-loop", daemon=True).start()
@@ -122,14 +125,14 @@ class LoopThread:
             self._ready.set()
             return
         try:
-            self._run_until_stopped(loop, main)
-            self._end_tasks(loop)
-            if self._gevent_pool is not None:
-                # The executor's threads are greenlets of this thread, and run no more once it has ended: the
-                # interpreter's exit would wait for them in vain.
-                loop.run_until_complete(asyncio.wait_for(loop.shutdown_default_executor(), _TASKS_END_WITHIN))
+            if self._run_to_end(loop, main):
+                self._end_tasks(loop)
+            for task in asyncio.all_tasks(loop):
+                # It was told in the log by whose request it is; asyncio would tell it again, of the very end.
+                with contextlib.suppress(AttributeError):
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
             loop.close()
-        except Exception as error:
+        except Exception as error:  # a loop whose selector somebody has closed cannot even be closed
             logger.warning("bridge: the background loop did not end in order", exc_info=error)
         finally:
             self._ended.set()
@@ -142,40 +145,42 @@ class LoopThread:
             except asyncio.CancelledError:
                 logger.error("bridge: the application cancelled every task it found; the background loop goes on")  # noqa: TRY400
 
-    def _run_until_stopped(self, loop: asyncio.AbstractEventLoop, main: asyncio.Task[None]) -> None:
+    def _run_to_end(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> bool:
+        """Run the loop until a task is done, whatever the application does to it. Return False if it is broken."""
         # Not run_forever: by a main task anyio knows the loop as one that lives on, and keeps its worker threads, which
         # it would end with each request's task otherwise (FastAPI's `def` endpoints would start a thread for each).
-        while not main.done():
+        while not task.done():
             try:
-                loop.run_until_complete(main)
+                loop.run_until_complete(task)
             except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these out of a task. They would end a program's only loop; here they are one request's.
                 logger.error("bridge: a task raised %r; the background loop goes on", error)  # noqa: TRY400
-            except RuntimeError as error:
+            except BaseException as error:
+                if not isinstance(error, RuntimeError) or loop.is_closed():
+                    # Its selector was closed by somebody, say: whoever uses the loop sees that it has ended.
+                    logger.exception("bridge: the background loop failed and ends; the next request starts a new one")
+                    return False
                 # The application has called loop.stop().
                 logger.error("bridge: the application stopped the background loop (%s); it goes on", error)  # noqa: TRY400
-            except BaseException:
-                # The loop itself is broken, its selector closed by somebody: whoever uses it sees that it is closed.
-                logger.exception("bridge: the background loop failed and ends; the next request starts a new one")
-                return
+        return True
 
     def _end_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            tasks = asyncio.all_tasks(loop)
-            # One that is being cancelled was waited for already.
-            to_cancel = [task for task in tasks if not task.cancelling()]
-            for task in to_cancel:
-                task.cancel()
-            if to_cancel:
-                loop.run_until_complete(asyncio.wait(to_cancel, timeout=_TASKS_END_WITHIN))
-            for task in tasks:
-                if not task.done():
-                    # It was told in the log by whose request it is; asyncio would tell it again, of the very end.
-                    with contextlib.suppress(AttributeError):
-                        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-            loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), _TASKS_END_WITHIN))
-        except BaseException as error:  # of the application's clean-up; nobody waits for it any more
-            logger.warning("bridge: the background loop did not end in order", exc_info=error)
+        tasks = asyncio.all_tasks(loop)
+        # One that is being cancelled was waited for already.
+        to_cancel = [task for task in tasks if not task.cancelling()]
+        for task in to_cancel:
+            task.cancel()
+        if to_cancel:
+            self._run_to_end(loop, loop.create_task(asyncio.wait(to_cancel, timeout=_TASKS_END_WITHIN)))
+        steps = [loop.shutdown_asyncgens()]
+        if self._is_under_gevent:
+            # The executor's threads are greenlets of this thread, and run no more once it has ended: the interpreter's
+            # exit would wait for them in vain.
+            steps.append(loop.shutdown_default_executor())
+        for step in steps:
+            task = loop.create_task(asyncio.wait_for(step, _TASKS_END_WITHIN))
+            if self._run_to_end(loop, task) and not task.cancelled() and (error := task.exception()) is not None:
+                logger.warning("bridge: the background loop did not end in order", exc_info=error)
 
     async def keep_threads(self) -> None:
         """Have the loop's executor and anyio's keep a thread each, for a time when no new one can be had."""
@@ -210,11 +215,21 @@ class _Threads:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.by_factory: dict[LoopFactory | None, LoopThread] = {}
+        self._gevent_pool: Any = None
 
     @property
     def mutex(self) -> AbstractContextManager[bool]:
         """The lock on all this."""
         return lock_at_first_use(self)
+
+    def gevent_pool(self) -> Any:
+        """Return gevent's pool of real threads for loops: one for all, which uses the threads of ended ones again.
+
+        A pool for each loop would have to be killed with it, and that crashes while greenlets of anyio's wait in it.
+        """
+        if self._gevent_pool is None:
+            self._gevent_pool = importlib.import_module("gevent.threadpool").ThreadPool(_MANY)
+        return self._gevent_pool
 
 
 _threads = _Threads()
@@ -244,7 +259,7 @@ def borrow_loop_thread(factory: LoopFactory | None, borrower: Hashable) -> LoopT
         thread = threads.by_factory.get(factory)
         if thread is None or thread.is_closed():
             try:
-                thread = LoopThread(factory)
+                thread = LoopThread(factory, threads.gevent_pool)
             except (RuntimeError, MemoryError):
                 raise
             except Exception as error:

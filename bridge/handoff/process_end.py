@@ -20,6 +20,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -41,6 +42,10 @@ class Ender(Protocol):
 
 
 _enders: dict[Ender, int] = {}  # with the process that each belongs to
+# Seconds. Of a thread that goes on for longer after the main one it is supposed that it serves requests. It is not
+# joined for good: it may be waiting for a hook that runs after this one.
+_OTHERS_END_WITHIN = 0.5
+
 _hooked_in: int | None = None  # the process whose end we hear of
 
 
@@ -98,12 +103,18 @@ def _end_with_main_thread() -> None:
     # Threads of executors are no servers: they are told to end next.
     of_executors = getattr(concurrent.futures.thread, "_threads_queues", None)
     if of_executors is not None:
+        limit = time.monotonic() + _OTHERS_END_WITHIN
         for thread in threading.enumerate():
-            if not (
-                thread.daemon or thread is threading.main_thread() or thread in of_executors or thread.ident in waiting
+            if (
+                not thread.daemon
+                and thread is not threading.main_thread()
+                and thread not in of_executors
+                and thread.ident not in waiting
             ):
-                atexit.register(end_all)
-                return
+                thread.join(max(0.0, limit - time.monotonic()))
+                if thread.is_alive():
+                    atexit.register(end_all)
+                    return
     end_all()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import queue
 import re
@@ -18,6 +19,9 @@ from typing import IO
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN = 30.0  # seconds; a cold import of every framework on a busy machine, with room
 ENDS_WITHIN = 20.0
+ANSWERS_WITHIN = 10.0
+
+ADDRESS = r"http://(127\.0\.0\.1|\[::1\]):(\d+)$"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class Running:
             self._lines.put(line)
         self._lines.put(None)
 
+    def connection(self) -> http.client.HTTPConnection:
+        """A connection to the address that `serve` says."""
+        host, port = self.line(ADDRESS).groups()
+        return http.client.HTTPConnection(host.strip("[]"), int(port), timeout=ANSWERS_WITHIN)
+
     def line(self, pattern: str, within: float = STARTS_WITHIN) -> re.Match[str]:
         """Wait for a line that matches; what was written until then is read once."""
         while True:
@@ -65,11 +74,25 @@ class Running:
             if found := re.search(pattern, line):
                 return found
 
+    def so_far(self) -> str:
+        """What it has written; does not wait."""
+        while True:
+            try:
+                line = self._lines.get_nowait()
+            except queue.Empty:
+                return "".join(self._seen)
+            assert line is not None, f"it ended:\n{''.join(self._seen)}"
+            self._seen.append(line)
+
     def rest(self, within: float = ENDS_WITHIN) -> str:
         """Wait for the end of the output; everything that was written."""
         while (line := self._lines.get(timeout=within)) is not None:
             self._seen.append(line)
         return "".join(self._seen)
+
+    def terminate(self) -> None:
+        """What a service manager sends."""
+        self.process.terminate()
 
     def interrupt(self) -> None:
         """What Ctrl-C sends."""

@@ -58,25 +58,31 @@ def test_a_wrong_target_is_one_line(directory: Path, target: str, line: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("target", "command"),
+    ("target", "told"),
     [
-        ("shop:asgi", "shop:asgi (function) is ASGI, and ...: python -m uvicorn shop:asgi"),
-        ("shop:asgi_instance", "shop:asgi_instance (shop.AsgiInstance) is ASGI, and ...: python -m uvicorn ..."),
-        ("shop:asgi_partial", "shop:asgi_partial (functools.partial) is ASGI, and ...: python -m uvicorn ..."),
-        ("shop:asgi_undeclared", "shop:asgi_undeclared (function) is ASGI, and ...: python -m uvicorn ..."),
-        ("shop:AsgiEndpoint", "shop:AsgiEndpoint (type) is ASGI, and ...: python -m uvicorn shop:AsgiEndpoint"),
-        ("shop:AsgiTwice", "shop:AsgiTwice (type) is ASGI 2, and ...: python -m uvicorn shop:AsgiTwice"),
-        ("shop:asgi_twice", "shop:asgi_twice (function) is ASGI 2, and ...: python -m uvicorn shop:asgi_twice"),
-        ("shop:create_asgi()", "shop:create_asgi() (function) is ASGI, and ...: python -m uvicorn --factory ..."),
+        ("shop:asgi", "shop:asgi (function) is ASGI; ...: python -m uvicorn shop:asgi, and ..."),
+        ("shop:asgi_instance", "shop:asgi_instance (shop.AsgiInstance) is ASGI; ..."),
+        ("shop:asgi_partial", "shop:asgi_partial (functools.partial) is ASGI; ..."),
+        ("shop:asgi_undeclared", "shop:asgi_undeclared (function) is ASGI; ..."),
+        ("shop:AsgiEndpoint", "shop:AsgiEndpoint (type) is ASGI; ...: python -m uvicorn shop:AsgiEndpoint, and ..."),
+        ("shop:AsgiTwice", "shop:AsgiTwice (type) is ASGI 2; ...: python -m uvicorn shop:AsgiTwice, and ..."),
+        ("shop:asgi_twice", "shop:asgi_twice (function) is ASGI 2; ...: python -m uvicorn shop:asgi_twice, and ..."),
+        (
+            "shop:create_asgi()",
+            "shop:create_asgi() (function) is ASGI; ...: python -m uvicorn --factory shop:create_asgi, and ...",
+        ),
     ],
 )
-def test_an_asgi_application_is_sent_to_an_asgi_server(directory: Path, target: str, command: str) -> None:
-    """An ASGI application, in every form, is recognized and the line names the command that serves it; status 2."""
+def test_an_asgi_application_is_told_the_ways_to_serve_it(directory: Path, target: str, told: str) -> None:
+    """An ASGI application, in every form, is recognized; the line names the command for an ASGI server and `--wsgi`."""
     refused = serve(directory, target)
-    expected = "bridge: " + command.replace(
-        "...:", "serving that on a WSGI server is not built yet; an ASGI server serves it as it is:"
-    ).replace("...", target.removesuffix("()"))
-    assert (refused.status, refused.only_line) == (2, expected)
+    assert refused.status == 2
+    line = refused.only_line
+    assert line.endswith(", and with --wsgi after it this command serves it on a WSGI server")
+    position = 0
+    for part in f"bridge: {told}".split("..."):
+        position = line.index(part, position) + len(part)
+    assert "an ASGI server serves it as it is: python -m uvicorn" in line
 
 
 def test_an_adapter_is_told_from_its_application(directory: Path) -> None:
@@ -84,7 +90,7 @@ def test_an_adapter_is_told_from_its_application(directory: Path) -> None:
     (directory / "wrapped.py").write_text("import bridge, shop\nasgi = bridge.WsgiToAsgi(shop.application)\n")
     refused = serve(directory, "wrapped:asgi")
     assert refused.status == 2
-    assert refused.only_line.startswith("bridge: wrapped:asgi (bridge.wsgi_to_asgi.WsgiToAsgi) is ASGI, ")
+    assert refused.only_line.startswith("bridge: wrapped:asgi (bridge.wsgi_to_asgi.WsgiToAsgi) is ASGI; ")
 
 
 @pytest.mark.parametrize("module", ["nowhere", "nowhere.web", "shop.web", "package.nowhere"])
@@ -130,7 +136,7 @@ def test_an_error_inside_shows_the_application_s_traceback(directory: Path, sour
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.splitlines()[-1] == f"bridge: cannot import broken: it raised {error}"
     assert str(directory / "broken.py") in refused.err
-    assert "bridge/cli.py" not in refused.err
+    assert "bridge/cli" not in refused.err
     assert "importlib" not in refused.err
 
 
@@ -140,7 +146,7 @@ def test_an_error_of_a_factory_shows_its_traceback(directory: Path) -> None:
     assert refused.status == 2
     assert refused.err.splitlines()[-1] == "bridge: shop:create_broken() raised LookupError: no configuration, nowhere"
     assert "in create_broken" in refused.err
-    assert "bridge/cli.py" not in refused.err
+    assert "bridge/cli" not in refused.err
 
 
 def test_a_port_in_use_is_one_line(directory: Path) -> None:
@@ -172,6 +178,11 @@ def test_a_host_that_is_not_here_is_one_line(directory: Path, host: str) -> None
         (["shop:application", "--threads", "0"], "argument --threads: '0' is not a whole number, at least 1"),
         (["shop:application", "--threads", "-3"], "argument --threads: '-3' is not a whole number, at least 1"),
         (["shop:application", "--thread", "3"], "unrecognized arguments: --thread 3"),
+        (["cafe:application", "--wsgi", "nginx"], "argument --wsgi: 'nginx' is none of wsgiref, waitress, gunicorn"),
+        (
+            ["--wsgi", "cafe:application"],
+            "'cafe:application' is none of wsgiref, waitress, gunicorn; write MODULE:APP before --wsgi",
+        ),
     ],
 )
 def test_wrong_options_are_refused(directory: Path, arguments: list[str], complaint: str) -> None:
@@ -201,3 +212,27 @@ def test_without_uvicorn_the_remedy_is_named(directory: Path) -> None:
     assert refused.only_line == (
         "bridge: uvicorn is not installed, but `serve` needs it: pip install 'wsgi-asgi-bridge[serve]'"
     )
+
+
+@pytest.mark.parametrize("server", ["waitress", "gunicorn"])
+def test_without_the_wsgi_server_the_remedy_is_named(directory: Path, server: str) -> None:
+    """Where the server of `--wsgi` is not installed, the line names the command that installs it; the status is 2."""
+    program = (
+        f"import sys; sys.modules[{server!r}] = None; from bridge.cli import main;"
+        f"sys.exit(main(['serve', 'cafe:application', '--wsgi', {server!r}]))"
+    )
+    refused = ended("-c", program, directory=directory)
+    assert refused.status == 2
+    assert refused.only_line == (
+        f"bridge: {server} is not installed, but `--wsgi {server}` needs it: pip install {server}"
+    )
+
+
+@pytest.mark.parametrize("server", ["wsgiref", "waitress"])
+def test_a_startup_that_fails_is_told(directory: Path, server: str) -> None:
+    """A10: an application whose lifespan fails to start ends the command with the reason and the status 1."""
+    refused = serve(directory, "cafe:no_database", "--port", "0", "--wsgi", server)
+    assert (refused.status, refused.out) == (1, "")
+    last = refused.err.splitlines()[-1]
+    assert last.startswith("bridge: cafe:no_database failed to start: ")
+    assert last.endswith("no database")

@@ -14,10 +14,7 @@ from pathlib import Path
 import pytest
 
 from bridge import WsgiToAsgi, __version__
-from tests.cli.command import Running, ended, running
-
-ADDRESS = r"http://(127\.0\.0\.1|\[::1\]):(\d+)$"
-ANSWERS_WITHIN = 10.0
+from tests.cli.command import ANSWERS_WITHIN, Running, ended, running
 
 
 def serve(*arguments: str) -> list[str]:
@@ -25,15 +22,9 @@ def serve(*arguments: str) -> list[str]:
     return ["-m", "bridge", "serve", *arguments]
 
 
-def connected(server: Running) -> http.client.HTTPConnection:
-    """A connection to the address that the server says."""
-    host, port = server.line(ADDRESS).groups()
-    return http.client.HTTPConnection(host.strip("[]"), int(port), timeout=ANSWERS_WITHIN)
-
-
 def page(server: Running) -> str:
     """The answer to a GET."""
-    connection = connected(server)
+    connection = server.connection()
     try:
         connection.request("GET", "/")
         response = connection.getresponse()
@@ -90,7 +81,7 @@ def test_port_0_lets_the_system_choose(directory: Path) -> None:
 def test_an_ipv6_host_is_served(directory: Path) -> None:
     """`--host ::1` listens there, and the printed address has its brackets."""
     with running(*serve("shop:application", "--port", "0", "--host", "::1"), directory=directory) as server:
-        connection = connected(server)
+        connection = server.connection()
         assert connection.host == "::1"
         connection.request("GET", "/")
         assert connection.getresponse().read()
@@ -130,7 +121,7 @@ def test_interrupting_ends_it_quietly(directory: Path) -> None:
 def test_interrupting_does_not_wait_for_endless_answers(directory: Path, path: str) -> None:
     """W18: Ctrl-C takes at most five seconds while a client reads an endless stream or the application blocks."""
     with running(*serve("shop:application", "--port", "0"), directory=directory) as server:
-        connection = connected(server)
+        connection = server.connection()
         connection.request("GET", path)
         with connection.getresponse() as response:
             assert response.readline() in {b"again\n", b"blocked\n"}
@@ -155,7 +146,7 @@ def test_sigterm_ends_it(directory: Path) -> None:
     """A service manager's SIGTERM is answered in order (uvicorn then ends by the signal itself)."""
     with running(*serve("shop:application", "--port", "0"), directory=directory) as server:
         assert page(server)
-        server.process.terminate()
+        server.terminate()
         assert "Application shutdown complete" in server.rest()
         assert server.process.wait(5) in {0, -signal.SIGTERM}
 

@@ -1,4 +1,4 @@
-"""B4: names of the standard library and of asgiref that AsgiToWsgi relies on, and that no documentation promises."""
+"""B4: names of the standard library that AsgiToWsgi relies on, and that no documentation promises."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gc
 import logging
 import sys
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as executors
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import pytest
 import uvloop
-from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 
 import bridge
 from tests.conformance.test_w16_private_names import names_in
@@ -32,7 +31,6 @@ PRIVATE = {
     "_log_destroy_pending": "handoff/loop_thread.py",
     "_get_running_loop": "asgi_home.py",
     "eager_start": "asgi_request.py",
-    "ThreadSensitiveContext": "_asgiref.py",
 }
 
 LOOPS = pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -49,68 +47,6 @@ def test_in_one_place(name: str) -> None:
 def uses(path: Path, name: str) -> bool:
     """Whether a module's code mentions a name; an argument's too."""
     return name in names_in(path) or f"{name}=" in path.read_text(encoding="utf-8")
-
-
-# ---- asgiref ---------------------------------------------------------------------------------------------------------
-
-
-class Inline:
-    """As much of an executor as asgiref and asyncio need, and as ServingThread is: it has ``submit``."""
-
-    def __init__(self) -> None:
-        self.ran = 0
-
-    def submit(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        self.ran += 1
-        future: Future[Any] = Future()
-        future.set_result(call(*arguments))
-        return future
-
-
-def test_an_executor_for_a_context() -> None:
-    """B4, A12: every thread-sensitive call of a task, and of tasks that it starts, goes to the context's executor."""
-
-    async def main() -> None:
-        executor = Inline()
-
-        async def request() -> None:
-            await ThreadSensitiveContext(executor=executor).__aenter__()  # type: ignore[arg-type,no-untyped-call]
-            call = sync_to_async(threading.current_thread, thread_sensitive=True)
-            here = threading.current_thread()
-            assert await call() is here
-            assert set(await asyncio.gather(call(), asyncio.create_task(call()))) == {here}
-            detached.append(asyncio.create_task(later(call)))
-            other = sync_to_async(threading.current_thread, thread_sensitive=False)
-            assert await other() is not here
-
-        async def later(call: Callable[[], Any]) -> Any:
-            await asyncio.wait_for(over.wait(), LIMIT)
-            return await call()
-
-        detached: list[asyncio.Task[Any]] = []
-        over = asyncio.Event()
-        await asyncio.create_task(request())
-        assert executor.ran == 3
-        over.set()
-        assert await detached[0] is threading.current_thread(), "also after the task has ended"
-        assert executor.ran == 4
-
-    run(main)
-
-
-def test_the_context_hides_an_outer_async_to_sync() -> None:
-    """B4, A12: the executor is used also where the loop runs below an async_to_sync, which has one of its own."""
-    executor = Inline()
-
-    async def request() -> None:
-        await ThreadSensitiveContext(executor=executor).__aenter__()  # type: ignore[arg-type,no-untyped-call]
-        assert await sync_to_async(int, thread_sensitive=True)() == 0
-
-    async def main() -> None:
-        await asyncio.wait_for(asyncio.create_task(request()), LIMIT)
-
-    async_to_sync(main)()
-    assert executor.ran == 1
 
 
 # ---- asyncio ---------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def entered(executor: Any) -> ThreadSensitiveContext:
 
 
 def test_one_context_for_many_tasks() -> None:
-    """B4: a context entered elsewhere, put into thread_sensitive_context, gets the calls of this task, in its context."""
+    """B4: a context entered elsewhere, put into thread_sensitive_context, gets this task's calls, in its context."""
     executor = Inline()
     context = entered(executor)
 
@@ -58,7 +58,7 @@ def test_one_context_for_many_tasks() -> None:
 
 
 def test_an_outer_call_comes_first_unless_hidden() -> None:
-    """B4: AsyncToSync.executors.current takes the calls of a task under async_to_sync; None in its place gives them up."""
+    """B4: AsyncToSync.executors.current takes the calls under async_to_sync; None in its place gives them up."""
     executor = Inline()
     context = entered(executor)
 

@@ -27,4 +27,6 @@ def connected(server: Running, address: str) -> httpx.Client:
 
 
 BRIDGE_SAYS = r"(?P<address>http://127\.0\.0\.1:[1-9]\d*)$"
+GUNICORN_SAYS = r"Listening at: (?P<address>http://127\.0\.0\.1:[1-9]\d*) "
+WAITRESS_SAYS = r"Serving on (?P<address>http://127\.0\.0\.1:[1-9]\d*)$"
 UVICORN_SAYS = r"running on (?P<address>http://127\.0\.0\.1:[1-9]\d*) "

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge import Stats, WsgiToAsgi
-from bridge.cli import Interface, interface_of, load
+from bridge import AsgiToWsgi, Stats, WsgiToAsgi
+from bridge.cli.interfaces import Interface, interface_of
+from bridge.cli.targets import load
 from tests.cli.command import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +52,12 @@ def answer(application: Any, target: str) -> httpx.Response:
     return asyncio.run(get(application, target))
 
 
+def wsgi_answer(application: Any, target: str) -> httpx.Response:
+    """What a WSGI application answers."""
+    with httpx.Client(transport=httpx.WSGITransport(application), base_url="http://localhost:8000") as client:
+        return client.get(target)
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=[f"block {number}" for number in range(1, len(BLOCKS) + 1)])
 def test_every_block_runs(block: str) -> None:
     """Every Python block of README runs as it stands and defines an application."""
@@ -74,6 +81,20 @@ def test_flask_in_fastapi() -> None:
     app = the_block('legacy.get("/orders")')["app"]
     assert answer(app, "/legacy/orders").text == "orders"
     assert answer(app, "/orders").status_code == 404
+
+
+def test_fastapi_on_gunicorn() -> None:
+    """The block for gunicorn answers."""
+    with the_block("wsgi = AsgiToWsgi(app)")["wsgi"] as wsgi:
+        assert wsgi_answer(wsgi, "/").json() == "hello"
+
+
+def test_an_mcp_server_in_flask() -> None:
+    """The block for MCP in Flask answers below its mount as the MCP server, elsewhere as Flask."""
+    app = the_block("MCPServer")["app"]
+    with app.wsgi_app.mounts["/tools"]:
+        assert wsgi_answer(app, "/tools/mcp").json()["jsonrpc"] == "2.0"
+        assert wsgi_answer(app, "/mcp").headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_asking_for_a_disconnect() -> None:
@@ -131,17 +152,19 @@ def test_the_served_example_is_wsgi() -> None:
     assert interface_of(load(target), target) is Interface.WSGI
 
 
-def test_the_options_are_those_of_the_class() -> None:
-    """The table has every keyword option of `WsgiToAsgi`, in its order, with its default."""
-    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", README, re.MULTILINE)
-    parameters = inspect.signature(WsgiToAsgi).parameters.values()
+@pytest.mark.parametrize("adapter", [WsgiToAsgi, AsgiToWsgi])
+def test_the_options_are_those_of_the_class(adapter: type) -> None:
+    """The table below each class has every keyword option of it, in its order, with its default."""
+    section = README.partition(f"### Options of `{adapter.__name__}`\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", section, re.MULTILINE)
+    parameters = inspect.signature(adapter).parameters.values()
     options = [option for option in parameters if option.kind is inspect.Parameter.KEYWORD_ONLY]
     assert rows == [(option.name, repr(option.default).replace("'", '"')) for option in options]
 
 
 def test_the_counts_are_those_of_stats() -> None:
     """README names what `stats()` tells."""
-    [sentence] = re.findall(r"`asgi\.stats\(\)` tells ([^.]*)\.", README)
+    [sentence] = re.findall(r"^`stats\(\)` tells ([^.]*)\.", README, re.MULTILINE)
     assert re.split(r",\s|\sand\s", sentence) == list(Stats.__dataclass_fields__)
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import TYPE_CHECKING
 
+from bridge.handoff.baton import Baton
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
 from tests.handoff.pools import Busy, nothing, occupied, real_pool, release, threads_of
 from tests.harness import LIMIT, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def announced(pool: WorkerPool) -> Worker:
@@ -129,3 +134,96 @@ def test_requests_prefer_threads_without_a_file_to_close() -> None:
         pool.submit_to(worker, closed.set)
         assert closed.wait(LIMIT)
         release(busy)
+
+
+def test_an_announced_job_that_does_not_come() -> None:
+    """A12: a thread that was kept for a job ends by being idle once it is clear that none will come."""
+    with real_pool(1, idle_seconds=0.02) as pool:
+        worker = announced(pool)
+        [thread] = threads_of(pool)
+        thread.join(0.1)
+        assert thread.is_alive(), "it waits for its job"
+        pool.renounce(worker)
+        thread.join(LIMIT)
+        assert not thread.is_alive()
+        assert pool.counts() == (0, 0, 0)
+
+
+def test_an_announced_job_that_does_not_come_after_a_retirement() -> None:
+    """A12, A11: a retired thread ends at once then, however long idle threads stay."""
+    with real_pool(1, idle_seconds=2 * LIMIT) as pool:
+        worker = announced(pool)
+        [thread] = threads_of(pool)
+        pool.retire()
+        thread.join(0.05)
+        assert thread.is_alive(), "it waits for its job"
+        pool.renounce(worker)
+        thread.join(LIMIT)
+        assert not thread.is_alive()
+
+
+def test_renounced_by_its_own_thread() -> None:
+    """A12: a job may take back, in its own thread, what it has announced itself; retired meanwhile or not."""
+    for retire in (False, True):
+        with real_pool(1, idle_seconds=0.02) as pool:
+            over = threading.Event()
+
+            def job(pool: WorkerPool = pool, retire: bool = retire, over: threading.Event = over) -> None:
+                worker = current_worker()
+                assert worker is not None
+                pool.announce(worker)
+                if retire:
+                    pool.retire()
+                pool.renounce(worker)
+                over.set()
+
+            pool.submit(job)
+            assert over.wait(LIMIT)
+            eventually(lambda pool=pool: not threads_of(pool), "its thread ends")  # type: ignore[misc]
+
+
+def test_one_of_two_announced_jobs_does_not_come() -> None:
+    """A12: a thread that was kept for two is kept for the other one."""
+    with real_pool(1, idle_seconds=0.02) as pool:
+        worker = announced(pool)
+        pool.announce(worker)
+        [thread] = threads_of(pool)
+        pool.renounce(worker)
+        thread.join(0.1)
+        ran_in: list[threading.Thread] = []
+        pool.submit_to(worker, lambda: ran_in.append(threading.current_thread()))
+        thread.join(LIMIT)
+        assert ran_in == [thread]
+        assert not thread.is_alive()
+
+
+def test_busy_from_the_moment_that_the_job_is_there() -> None:
+    """B3: a thread that sleeps counts as busy once it was given a job, so that work never looks done before it is."""
+    with real_pool(2) as pool:
+        worker = announced(pool)
+        eventually(lambda: pool.counts() == (1, 0, 0), "the thread is asleep")
+        counted: list[tuple[int, int, int]] = []
+        job = Busy()
+
+        def wake() -> None:
+            counted.append(pool.counts())
+            really_wake()
+
+        really_wake, worker.baton = worker.baton.wake, Waking(worker.baton, wake)
+        pool.submit_to(worker, job)
+        assert job.begun.wait(LIMIT)
+        assert counted == [(1, 1, 0)], "before the thread has woken"
+        assert pool.counts() == (1, 1, 0)
+        job.release.set()
+        eventually(lambda: pool.counts() == (1, 0, 0), "the thread is asleep again")
+
+
+class Waking(Baton):
+    """A baton whose wake is a function of the test's."""
+
+    def __init__(self, baton: Baton, wake: Callable[[], None]) -> None:
+        self._lock = baton._lock
+        self._do_wake = wake
+
+    def wake(self) -> None:
+        self._do_wake()

@@ -1,0 +1,21 @@
+"""How a command ends that cannot do what it was asked for."""
+
+from __future__ import annotations
+
+WRONG_COMMAND = 2  # what argparse ends with as well
+REFUSED = 1  # by the system, or by the application as it starts
+
+
+class CommandError(Exception):
+    """Ends the command with this message as its one line; ``trace`` is shown before it."""
+
+    def __init__(self, message: str, *, status: int = WRONG_COMMAND, trace: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.trace = trace
+
+
+def named(error: BaseException) -> str:
+    """An error in one line, with its type."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,83 @@
+"""Finding what ``MODULE:APP`` names."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bridge.cli.errors import CommandError, named
+from bridge.cli.interfaces import accepts, kind_of
+
+
+def load(target: str) -> Any:
+    """What ``MODULE:APP`` names: an attribute of a module, or with ``()`` after it what a call of that returns."""
+    module_name, _, name = target.partition(":")
+    called = name.endswith("()")
+    attributes = name.removesuffix("()").split(".")
+    if not all(part.isidentifier() for part in [*module_name.split("."), *attributes]):
+        is_path = "/" in module_name or module_name.endswith(".py")
+        hint = " (a module is named with dots and without .py)" if is_path else ""
+        raise CommandError(f"{target!r} is not of the form MODULE:APP, such as shop.web:app or shop.web:create(){hint}")
+
+    # `python -m` has put the working directory there, a console script has not.
+    here = str(Path.cwd())
+    if not {"", here} & set(sys.path):
+        sys.path.insert(0, here)
+    found: Any = _import(module_name)
+    path = module_name
+    for attribute in attributes:
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            guesses = difflib.get_close_matches(attribute, dir(found), n=1)
+            hint = f"; did you mean {guesses[0]!r}?" if guesses else ""
+            raise CommandError(f"{path} has no attribute {attribute!r}{hint}") from None
+        path = f"{path}{'.' if path != module_name else ':'}{attribute}"
+    return _call(found, path) if called else found
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            # The module that was asked for, or a package on the way to it. An import that fails inside the module names
+            # another one.
+            raise CommandError(f"there is no module {error.name!r} in {Path.cwd()} or elsewhere on sys.path") from None
+        raise CommandError(f"cannot import {name}: {error}{_place(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise CommandError(f"cannot import {name}: it raised {named(error)}", trace=_trace(error)) from error
+
+
+def _call(factory: Any, path: str) -> Any:
+    if not callable(factory):
+        raise CommandError(f"{path} ({kind_of(factory)}) cannot be called; write it without the ()")
+    if not accepts(factory, 0):
+        raise CommandError(f"{path} needs arguments, and is called without any; wrap it in a function that gives them")
+    try:
+        return factory()
+    except (Exception, SystemExit) as error:
+        raise CommandError(f"{path}() raised {named(error)}", trace=_trace(error)) from error
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_machinery(frame.filename)]
+    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback of an error, from the first line of the application's."""
+    below = error.__traceback__
+    while below is not None and _is_machinery(below.tb_frame.f_code.co_filename):
+        below = below.tb_next
+    return "".join(traceback.format_exception(type(error), error, below))
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename in {__file__, importlib.__file__} or filename.startswith("<frozen ")

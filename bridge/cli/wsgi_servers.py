@@ -1,0 +1,112 @@
+"""The WSGI servers that ``serve --wsgi`` runs: each a function that serves until SIGINT or SIGTERM.
+
+An adapter that is given ends with the server: its requests have ``STOP_GRACE`` seconds, then the lifespan's shutdown
+runs.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bridge import AsgiToWsgi
+from bridge._types import WSGIApplication
+from bridge.cli.threaded_server import ThreadedServer
+
+# Seconds that running requests have to end once the server is told to stop; a guess at how long a user waits. Without a
+# limit one client of an endless stream would keep Ctrl-C from working.
+STOP_GRACE = 3
+
+# Seconds in which the last bytes of answers go out once the adapter has ended.
+_LAST_WRITES = 1
+
+Run = Callable[[WSGIApplication, socket.socket, int, AsgiToWsgi | None], int]
+
+
+@contextmanager
+def _until_stopped() -> Iterator[None]:
+    """Run the block until SIGINT or SIGTERM, either of which is the ordinary way to end it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _on_wsgiref(application: WSGIApplication, listener: socket.socket, threads: int, adapter: AsgiToWsgi | None) -> int:
+    server = ThreadedServer(listener, application, threads)
+    with _until_stopped():
+        server.serve_forever()
+    server.server_close()
+    if adapter is None:
+        server.wait_for_requests(STOP_GRACE)
+    else:
+        adapter.close()
+        server.wait_for_requests(_LAST_WRITES)
+    return 0
+
+
+def _on_waitress(
+    application: WSGIApplication, listener: socket.socket, threads: int, adapter: AsgiToWsgi | None
+) -> int:
+    from waitress.server import create_server  # noqa: PLC0415  an extra: only this server needs it
+
+    # The look-ahead lets it see a client that leaves while the application runs.
+    server = create_server(application, sockets=[listener], threads=threads, channel_request_lookahead=1)
+    # In a thread, so that it goes on writing answers while the requests under way come to their end.
+    serving = threading.Thread(target=server.run, name="waitress", daemon=True)
+    serving.start()
+    with _until_stopped():
+        while serving.is_alive():
+            serving.join(1.0)
+    if adapter is None:
+        server.task_dispatcher.shutdown(timeout=STOP_GRACE)
+    else:
+        adapter.close()
+        server.task_dispatcher.shutdown(timeout=_LAST_WRITES)
+    return 0
+
+
+def _on_gunicorn(
+    application: WSGIApplication, listener: socket.socket, threads: int, adapter: AsgiToWsgi | None
+) -> int:
+    from gunicorn.app.base import BaseApplication  # noqa: PLC0415  as above
+
+    def shorten_grace(_arbiter: Any, worker: Any) -> None:
+        # Before the arbiter kills it, a worker has to wait for its requests and then for the adapter.
+        worker.cfg.set("graceful_timeout", STOP_GRACE)
+
+    settings: dict[str, Any] = {
+        "bind": f"fd://{listener.detach()}",  # the arbiter closes it
+        "worker_class": "gthread",
+        "threads": threads,
+        "graceful_timeout": 3 * STOP_GRACE,
+        "post_fork": shorten_grace,
+        "control_socket_disable": True,  # it would be in the user's home directory
+    }
+    if adapter is not None:
+        settings["post_worker_init"] = lambda _worker: adapter.start()
+        settings["worker_exit"] = lambda _arbiter, _worker: adapter.close()
+
+    class Site(BaseApplication):  # type: ignore[misc]  # it has no hints
+        def load_config(self) -> None:
+            for name in settings.keys() & self.cfg.settings.keys():
+                self.cfg.set(name, settings[name])
+
+        def load(self) -> Any:
+            return application
+
+    try:
+        Site().run()
+    except SystemExit as end:  # how it ends, in its workers too
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+WSGI_SERVERS: dict[str, Run] = {"wsgiref": _on_wsgiref, "waitress": _on_waitress, "gunicorn": _on_gunicorn}

@@ -1,0 +1,1 @@
+"""What the adapters answer with beside the application's own messages: iterables, refusals, dropped headers."""

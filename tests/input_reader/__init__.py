@@ -1,0 +1,1 @@
+"""Reading `wsgi.input` for an ASGI application."""
