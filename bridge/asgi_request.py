@@ -107,6 +107,7 @@ class AsgiRequest:
         "_input",
         "_input_error",
         "_is_bodiless_answer",
+        "_is_left_asleep",
         "_is_settled",
         "_limit",
         "_loop",
@@ -161,6 +162,7 @@ class AsgiRequest:
         self._returned = False
         self._is_settled = False
         self._is_bodiless_answer = False
+        self._is_left_asleep = False
         self._disconnects = 0
         self._gone = False
         self._owed = False
@@ -368,6 +370,8 @@ class AsgiRequest:
 
     def _look_up(self, ask: Callable[[], object] | None) -> None:
         """Look whether there still is somebody to wait for."""
+        if self._is_left_asleep:
+            self._baton.wait()  # for the end of the process
         home = self._home
         home.check_loop()
         if ask is None or not ask():
@@ -542,7 +546,7 @@ class AsgiRequest:
         self._wake()
 
     def _wake(self) -> None:
-        if self._asleep:  # 2
+        if self._asleep and not self._is_left_asleep:  # 2
             self._asleep = False
             self._baton.wake()
 
@@ -671,12 +675,15 @@ class AsgiRequest:
     def refuse_in_loop(self, error: BaseException, *, wake: bool = True) -> None:
         """Give the server's thread an error instead of an answer that is not complete.
 
-        wake: whether to wake the thread for it; one that the interpreter's exit does not wait for is left asleep.
+        wake: whether to wake the thread for it; one that the interpreter's exit does not wait for is left asleep, since
+            its server would only fill the standard error with what is no error.
         """
         if not self._is_settled:
             if wake:
                 self._refusal = error
                 self._wake()
+            else:
+                self._is_left_asleep = True
             self._give_up_in_loop()
 
     def release(self, error: BaseException) -> None:

@@ -102,6 +102,25 @@ def test_with_open_requests(daemon: bool, lifespan: str) -> None:
     assert ended(f"    open_requests({daemon})", lifespan) == (["startup", *END] if lifespan == "on" else [])
 
 
+def test_with_a_server_in_a_daemon_thread() -> None:
+    """B1: a server whose threads the exit does not wait for gets no error to log, while the shutdown takes its time."""
+    program = """
+    import socket
+    from socketserver import ThreadingMixIn
+    from wsgiref.simple_server import WSGIServer, make_server
+
+    class Server(ThreadingMixIn, WSGIServer):
+        daemon_threads = True
+
+    server = make_server("127.0.0.1", 0, wsgi, server_class=Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    connection = socket.create_connection(server.server_address, 5)
+    connection.sendall(b"GET /waiting HTTP/1.0\\r\\n\\r\\n")
+    assert waiting.wait(5)
+    """
+    assert ended(program) == ["startup", *END]
+
+
 def test_background_work() -> None:
     """A7: background work that ends soon is waited for at the end of the process."""
     assert ended("    assert ask('/background') == b'ok'") == ["startup", "background", *END]
