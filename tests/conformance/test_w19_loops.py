@@ -200,6 +200,9 @@ FORK = """
     blocked, go_on = threading.Event(), threading.Event()
     parent = os.getpid()
 
+    def say(*words):
+        os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # at once: two processes write
+
     def app(environ, start_response):
         if environ["PATH_INFO"] == "/block" and os.getpid() == parent:
             blocked.set()
@@ -235,17 +238,16 @@ FORK = """
         stats = asgi.stats()
         ok = result == "pid %d" % os.getpid() and os.getpid() != parent and stats.queued == 0 and stats.threads == 1
         threads = [thread.name for thread in threading.enumerate() if thread is not threading.current_thread()]
-        print("child", ok and stats.in_flight <= 1 and len(threads) == 1, flush=True)
+        say("child", ok and stats.in_flight <= 1 and len(threads) == 1)
         asgi.close()
 
     def fork():
-        sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
             try:
                 in_child()
             except BaseException as error:
-                print("child failed", repr(error), flush=True)
+                say("child failed", repr(error))
             finally:
                 os._exit(0)
         return pid
@@ -259,7 +261,7 @@ FORK = """
                 await asyncio.sleep(0.001)
         pid = fork_outside_of_the_loop()
         go_on.set()
-        print(*[(await task) == "pid %d" % parent for task in tasks])
+        say(*[(await task) == "pid %d" % parent for task in tasks])
         return pid
 
     def fork_outside_of_the_loop():
@@ -277,12 +279,12 @@ FORK = """
     if kind == "unused":
         pid = fork()
     elif kind == "used":
-        print(asyncio.run(get("/")) == "pid %d" % parent)
+        say(asyncio.run(get("/")) == "pid %d" % parent)
         pid = fork()
     else:
         pid = asyncio.run(busy())
     os.waitpid(pid, 0)
-    print("parent", asyncio.run(asyncio.wait_for(get("/after"), 10)) == "pid %d" % parent)
+    say("parent", asyncio.run(asyncio.wait_for(get("/after"), 10)) == "pid %d" % parent)
     asgi.close()
 """
 
