@@ -97,8 +97,10 @@ class InputReader:
         source = self._input
         if source is None:
             raise ServerError("the server gave no wsgi.input, although a body is declared (CONTENT_LENGTH)")
-        read: Callable[[int], Any] | None = getattr(source, "read1", None)
-        if read is None:
+        read: Callable[[int], Any]
+        if hasattr(source, "read1"):
+            read = source.read1
+        else:
             read = source.read
             self._readline = getattr(source, "readline", None)
         self._read = read

@@ -63,8 +63,7 @@ class Loop(Protocol):
         """Run a call in the loop soon, from any thread; raises RuntimeError once the loop is closed."""
         ...
 
-    @property
-    def slot(self) -> Callable[[], Slot]:
+    def slot(self) -> Slot:
         """Make a slot."""
         ...
 
@@ -95,7 +94,7 @@ async def wait_at_most(loop: Loop, slot: Slot, seconds: float) -> None:
 class AsyncioLoop:
     """An asyncio or uvloop loop."""
 
-    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "pid", "put", "slot")
+    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "pid", "put")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -105,8 +104,11 @@ class AsyncioLoop:
         # request's variables would be seen in another's.
         self._context = Context()
         self.put = Wakeups(partial(loop.call_soon_threadsafe, context=self._context), loop.is_closed).put
-        self.slot: Callable[[], Slot] = loop.create_future
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
+
+    def slot(self) -> Slot:
+        """Make a slot."""
+        return self._loop.create_future()
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Run a call after the current step of the loop; in the loop."""
@@ -264,5 +266,4 @@ def running_loop_key() -> tuple[object, Any]:
 
 def make_loop(key: Any, trio: Any) -> Loop:
     """Return the Loop for a key from ``running_loop_key``."""
-    # pyright takes a slot that holds a callable for a method, which would bind.
-    return AsyncioLoop(key) if trio is None else TrioLoop(trio, key)  # pyright: ignore[reportReturnType]
+    return AsyncioLoop(key) if trio is None else TrioLoop(trio, key)

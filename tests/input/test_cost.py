@@ -32,9 +32,9 @@ def test_single_bytes(read: Callable[[Any], list[bytes]]) -> None:
 
     def seconds(count: int) -> float:
         file = Input(Feed([b"x"] * count))
-        started = time.perf_counter()
+        started = time.thread_time()
         found = read(file)
-        elapsed = time.perf_counter() - started
+        elapsed = time.thread_time() - started
         assert b"".join(found) == b"x" * count
         return elapsed
 
@@ -46,6 +46,6 @@ def test_single_bytes(read: Callable[[Any], list[bytes]]) -> None:
 def test_many_lines_in_one_piece() -> None:
     """B1: 200,000 lines of one piece are read in a time that grows with their number, not the square of it."""
     file = Input(Feed([b"line\n" * 200_000]))
-    started = time.perf_counter()
+    started = time.thread_time()
     assert sum(1 for _ in file) == 200_000
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 8  # also traced; the square would be minutes

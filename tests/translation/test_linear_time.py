@@ -35,9 +35,9 @@ def seconds(name: bytes, count: int) -> float:
     """The best of three, so that a busy machine does not count."""
     best = float("inf")
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()
         translate(name, count)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
     return best
 
 
@@ -54,9 +54,9 @@ def test_different_headers(underscores: bool) -> None:
     fields = [(b"x-%d_%d" % (number, number), VALUE) for number in range(20_000)]
     fields += [(b"x-%d" % number, VALUE) for number in range(20_000)]
     environ: dict[str, str] = {}
-    started = time.perf_counter()
+    started = time.thread_time()
     add_headers_to_environ(environ, fields, underscores=underscores)
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3
     assert len(environ) == 40_000 if underscores else 20_000
 
 
@@ -64,16 +64,16 @@ def test_different_headers(underscores: bool) -> None:
 def test_differing_lengths(look_at: Callable[[list[tuple[bytes, bytes]]], object]) -> None:
     """W3: 20,000 Content-Lengths that differ are refused in linear time."""
     fields = [(b"content-length", b"%0100d" % number) for number in range(20_000)]
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(BadRequest):
         look_at(fields)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_equal_response_headers() -> None:
     """W7: 40,000 response headers take no second in either direction, and all of them go out."""
-    started = time.perf_counter()
+    started = time.thread_time()
     raw, _, _ = response_headers_to_asgi([("X-Equal", "v" * 100)] * 40_000)
     native, _, _ = response_headers_to_wsgi(raw)
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3
     assert len(native) == 40_000
