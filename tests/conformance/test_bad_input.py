@@ -230,7 +230,7 @@ def test_blocks_for_ever() -> None:
             await blocked.passed()
             for _ in range(10):
                 assert (await request(adapter)).body == b"good"
-            assert adapter.stats().busy == 1
+            await until(lambda: adapter.stats().busy == 1, "only the blocked thread is busy")
             go_on.open()
 
     run(main)
