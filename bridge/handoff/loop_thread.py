@@ -184,6 +184,8 @@ class LoopThread:
 
     async def keep_threads(self) -> None:
         """Have the loop's executor and anyio's keep a thread each, for a time when no new one can be had."""
+        if self._is_under_gevent:
+            return  # greenlets can always be had, and anyio's may share what was meant for one thread (--preload)
         with contextlib.suppress(RuntimeError):
             await asyncio.get_running_loop().run_in_executor(None, int)
             anyio_threads: Any = sys.modules.get("anyio.to_thread")
