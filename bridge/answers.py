@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import Protocol, Self
 
 
 class _Body(Protocol):
     def next_chunk(self) -> bytes: ...
     def finish(self) -> None: ...
-    def abandon(self) -> None: ...
+    def forsake(self) -> None: ...
 
 
 class Chunks:
@@ -39,9 +40,10 @@ class Chunks:
             self._body.finish()
 
     def __del__(self) -> None:
-        # A server that forgets close() must not leave an application behind that sends to nobody.
-        if not self._is_closed:
-            self._body.abandon()
+        # A server that forgets close() must not leave an application behind that sends to nobody. (One that a signal
+        # handler interrupted before it had its attributes is no answer: its request was left already.)
+        if not getattr(self, "_is_closed", True):
+            self._body.forsake()
 
 
 class FailedAnswer(list[bytes]):
@@ -59,3 +61,37 @@ class FailedAnswer(list[bytes]):
                 raise error
             finally:
                 del error  # with the traceback it would be a cycle
+
+
+class WholeAnswer(list[bytes]):
+    """A complete body whose application is not done with it: its ``close()`` is the end of both."""
+
+    def __init__(self, parts: list[bytes], body: _Body) -> None:
+        super().__init__(parts)
+        self._body: _Body | None = body
+
+    def close(self) -> None:
+        """Wait for the application's end, and raise its error; once."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.finish()
+
+    def __del__(self) -> None:
+        body = getattr(self, "_body", None)
+        if body is not None:
+            body.forsake()
+
+
+class FileOfAnswer(io.BufferedReader):
+    """A file that is the body, and whose application is not done with it, as with a ``WholeAnswer``."""
+
+    def __init__(self, path: str, body: _Body) -> None:
+        super().__init__(io.FileIO(path))
+        self._body: _Body | None = body
+
+    def close(self) -> None:
+        """Close the file; wait for the application's end, and raise its error; once."""
+        body, self._body = self._body, None
+        super().close()
+        if body is not None:
+            body.finish()

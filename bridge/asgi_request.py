@@ -26,6 +26,7 @@ comes later is logged.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import signal
@@ -35,7 +36,8 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import IO, TYPE_CHECKING
+from concurrent.futures import Future
+from typing import IO, TYPE_CHECKING, Any
 
 from bridge._asgiref import (
     marks_of_this_thread,
@@ -43,13 +45,16 @@ from bridge._asgiref import (
     unmark_worker,
 )
 from bridge._types import Environ, Message, StartResponse
-from bridge.answers import Chunks, FailedAnswer
+from bridge.answers import Chunks, FailedAnswer, FileOfAnswer, WholeAnswer
+from bridge.environ_views import ScopeView
 from bridge.errors import AdapterClosed, ApplicationError, ApplicationExit, ClientDisconnected
 from bridge.handoff.baton import Baton
 from bridge.handoff.changes import Changes
-from bridge.handoff.loops import Cancellable
+from bridge.handoff.loops import Cancellable, forget_async_library
 from bridge.handoff.serving_thread import ServingThread
 from bridge.input_reader import InputReader
+from bridge.outliving import CLOSES_LATE, Outliving
+from bridge.translation.nesting import scope_within
 from bridge.translation.requests import request_line, scope_from_environ
 from bridge.translation.responses import AWAITING_START, BODY, COMPLETE, AsgiResponse
 
@@ -101,17 +106,21 @@ class AsgiRequest:
         "_file_error",
         "_first_step",
         "_gone",
+        "_held",
         "_hints",
         "_home",
         "_inbox",
         "_input",
         "_input_error",
         "_is_bodiless_answer",
+        "_is_forsaken",
         "_is_left_asleep",
+        "_is_over",
         "_is_settled",
         "_limit",
         "_loop",
         "_opens_file",
+        "_outliving",
         "_owed",
         "_owner",
         "_put_size",
@@ -119,13 +128,20 @@ class AsgiRequest:
         "_response",
         "_returned",
         "_sender_waits",
+        "_server_write",
+        "_serves_wsgi",
         "_serving_thread",
+        "_start_response",
         "_taken_size",
         "_task",
         "_thread_id",
         "_timer",
+        "_told_late_error",
         "_wanted_at",
         "_wants_body",
+        "_wsgi_is_done",
+        "first_context",
+        "has_read",
         "is_stuck",
         "scope",
     )
@@ -138,11 +154,18 @@ class AsgiRequest:
         self._app = options.app
         self._limit = options.write_buffer
         self._environ = environ
-        self.scope = scope = scope_from_environ(environ)
+        scope = scope_from_environ(environ)
+        self._outliving: Outliving | None = None
+        view = environ.get("asgi.scope")
+        if view is not None and isinstance(view, ScopeView):
+            scope = scope_within(scope, environ, view.scope)
+            self._outliving = view.outliving = Outliving(self._is_lost, self._client_left, self._cancel)
+            self._limit = 0  # two adapters would hold chunks that neither the client nor the application expects
+        self.scope = scope
         scope["wsgi.environ"] = environ
         state = home.state
         if state is not None:
-            scope["state"] = state.copy()
+            scope["state"] = {**scope["state"], **state} if "state" in scope else state.copy()
         self._input = InputReader(environ)
         self._response = AsgiResponse(scope["method"])
         self._baton = Baton()
@@ -152,6 +175,7 @@ class AsgiRequest:
         self._changes = Changes(home.loop)
         self._put_size = 0
         self._taken_size = 0
+        self._held = 0
         self._asleep = False
         self._sender_waits = False
         self._wants_body = False
@@ -160,6 +184,14 @@ class AsgiRequest:
         self._input_error: BaseException | None = None
         self._ended = False
         self._returned = False
+        self._is_over = False
+        self._serves_wsgi = False
+        self._wsgi_is_done = False
+        self._told_late_error = False
+        self._is_forsaken = False
+        self._start_response: StartResponse | None = None
+        self._server_write: Callable[[bytes], object] | None = None
+        self.has_read = False  # anything from wsgi.input, which is not as the server gave it then
         self._is_settled = False
         self._is_bodiless_answer = False
         self._is_left_asleep = False
@@ -178,6 +210,7 @@ class AsgiRequest:
         self._thread_id = threading.get_ident()
         self._serving_thread = ServingThread(home.pool, self._wake)
         self._context = contextvars.copy_context()
+        self.first_context = _NO_CONTEXT  # what the application begins with
         self._client_is_gone: Callable[[], object] | None = (
             environ.get("waitress.client_disconnected") or environ.get("bridge.disconnected") or None
         )
@@ -192,6 +225,74 @@ class AsgiRequest:
         """Return what a log calls this request by."""
         return request_line(self.scope)
 
+    # ---- for a WSGI application that runs in the serving thread ------------------------------------------------------
+
+    def serve_wsgi_in_loop(self) -> bool:
+        """Keep the serving thread for a WSGI application until ``close()``. Return whether it can be had."""
+        if self._serves_wsgi or self._gone or self._ended or self._returned or self._is_forsaken:
+            return False
+        self._serves_wsgi = True
+        self._limit = 0  # the application goes on when the server does
+        return True
+
+    def wsgi_application_is_done_in_loop(self, error: BaseException | None) -> None:
+        """Let the serving thread go: the WSGI application's ``close()`` has run, and left that error."""
+        if error is not None and self._ended:
+            # For the server's close(). It comes out of the whole application as well, and possibly much later.
+            self._error = error
+            self._told_late_error = True
+        self._wsgi_is_done = True  # 1
+        self._wake()  # 2
+
+    def run_in_serving_thread(self, call: Callable[..., None], *arguments: Any) -> Future[None]:
+        """Run a call in the serving thread, when it comes by; in the loop."""
+        return self._serving_thread.submit(call, *arguments)
+
+    def close_in_serving_thread(self, call: Callable[..., None], *arguments: Any) -> Future[None]:
+        """Run a call in the serving thread when the server closes the answer; in the loop."""
+        return self._serving_thread.submit_last(call, *arguments)
+
+    def read_in_serving_thread(self) -> bytes:
+        """Return the next piece of the body, ``b""`` at its end.
+
+        Raises ClientDisconnected, or what ``wsgi.input`` raises.
+        """
+        while self._inbox:
+            body = self._inbox.popleft()["body"]
+            if body:
+                return bytes(body)
+        if self._body_broke:
+            raise ClientDisconnected(f"the client of {self.describe()} went away before its body was read whole")
+        return b"" if self._input.is_complete else self._input.read_piece()
+
+    def write_in_serving_thread(self, sent: Future[None]) -> None:
+        """Hand chunks to the server by its own ``write()`` while the application waits in its; until `sent` is done.
+
+        Raises what the server raises.
+        """
+        sent.add_done_callback(self._is_sent_in_loop)
+        chunks = self._chunks
+        while True:
+            is_sent = sent.done()
+            while chunks:
+                chunk = chunks.popleft()
+                if self._server_write is None:
+                    assert self._start_response is not None  # this is within ``respond``
+                    response = self._response
+                    self._server_write = self._start_response(response.status_line, response.headers)
+                self._server_write(chunk)
+                self._take(len(chunk))
+            if is_sent:
+                return
+            self._asleep = True  # a
+            if chunks or sent.done():  # b
+                self._asleep = False
+            elif not self._baton.wait(_LOOK_UP):  # c
+                self._home.check_loop()
+
+    def _is_sent_in_loop(self, _sent: Future[None]) -> None:
+        self._wake()
+
     # ---- the serving thread ------------------------------------------------------------------------------------------
 
     def respond(self, start_response: StartResponse) -> Iterable[bytes]:
@@ -200,16 +301,19 @@ class AsgiRequest:
         Raises the application's error, an ApplicationError, or what ``wsgi.input`` raised.
         """
         self._prefetch()
+        self._start_response = start_response
         try:
             self._home.put(self._begin_in_loop)
             has_chunk = self._wait_for_chunk()
             if not has_chunk and self._error is not None and not self._ended:
-                raise self._error_for_server(before_start=True)
+                raise self._error_for_server(before_start=self._server_write is None)
             return self._answer(start_response)
         except BaseException:
             # The application's error, or one from outside: a signal handler's, a greenlet that is killed.
             self._leave()
             raise
+        finally:
+            self._start_response = None  # it leads to the server
 
     def _prefetch(self) -> None:
         """Read a small body that is declared, so that the application need not ask for it."""
@@ -225,6 +329,7 @@ class AsgiRequest:
         ):
             return
         pieces: list[bytes] = []
+        self.has_read = True
         try:
             size = 0
             # Bounded also where the body is longer than declared, as only wsgi.input_terminated allows.
@@ -251,11 +356,16 @@ class AsgiRequest:
             except BaseException:
                 file.close()
                 raise
-            self._leave()
+            if not self._serves_wsgi:
+                self._leave()
             if self._error is not None:
                 self._log_late_error(self._error)
             return answer
-        start_response(response.status_line, response.headers)
+        if self._server_write is not None:
+            return Chunks(self)
+        write = start_response(response.status_line, response.headers)
+        if self._serves_wsgi:
+            self._server_write = write
         if response.bodiless:
             # Not even an empty chunk, whose length the server might declare to be that of the body: HEAD, 204, 304.
             parts = []
@@ -264,13 +374,21 @@ class AsgiRequest:
             parts = [chunks[0] if len(chunks) == 1 else b"".join(chunks)]
         else:
             return Chunks(self)
+        if self._serves_wsgi and not self._wsgi_is_done:
+            return WholeAnswer(parts, self)
         self._leave()
+        if CLOSES_LATE in self._environ and not self._is_over:
+            return WholeAnswer(parts, self)
         return parts if self._error is None else FailedAnswer(parts, self._error_for_server())
 
     def next_chunk(self) -> bytes:
         """Return what is there of the body, or comes next. Raises StopIteration after the end, or the error."""
+        if self._held:
+            self._take(self._held)
+            self._held = 0
         if not self._wait_for_chunk():
-            self._leave()
+            if not self._serves_wsgi or not self._ended:
+                self._leave()
             # If the server has told that its client is gone, it is told no error: it would only fill a log.
             if self._error is not None and not self._ended and not self._gone:
                 raise self._error_for_server()
@@ -286,10 +404,10 @@ class AsgiRequest:
                 parts.append(part)
                 size += len(part)
             chunk = b"".join(parts)
-        self._taken_size += len(chunk)  # a
-        if self._sender_waits:  # b
-            self._sender_waits = False
-            self._home.put(self._changes.tell)
+        if not self._limit:
+            self._held = len(chunk)  # by the other adapter, until its client has it
+        else:
+            self._take(len(chunk))
         # Whoever waits for this thread is served also beside a task that sends without a pause: calls after one chunk,
         # reads after a while, for they may block, and the client may be waiting for a chunk that is here already.
         self._owed = bool(self._serving_thread.calls) or (
@@ -297,14 +415,44 @@ class AsgiRequest:
         )
         return chunk
 
+    def _take(self, size: int) -> None:
+        self._taken_size += size  # a
+        if self._sender_waits:  # b
+            self._sender_waits = False
+            self._home.put(self._changes.tell)
+
     def finish(self) -> None:
         """End the answer, as the server does with the iterable's ``close()``.
 
         Raises the application's error if it came with the end of a complete answer.
         """
+        if self._serves_wsgi:
+            if not self._is_settled:
+                self.abandon()
+            self._serve_wsgi_application(None)
         self._leave()
+        if CLOSES_LATE in self._environ:
+            # If its answer was not complete the application may be in code of its own, and is not waited for long.
+            self._serve_wsgi_application(None if self._ended else _ENDS_WITHIN)
         if self._is_settled and self._error is not None and self._ended:
             raise self._error_for_server()
+
+    def _serve_wsgi_application(self, seconds: float | None) -> None:
+        """Run what is left of a WSGI application, which is its ``close()``; or wait for that, some seconds at most."""
+        thread = self._serving_thread
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not self._wsgi_is_done and not self._is_over and self._refusal is None and self._home.has_loop():
+            left = _LOOK_UP if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return
+            if self._serves_wsgi and thread.call_last():
+                self._run_calls()
+                continue
+            self._asleep = True  # a
+            if self._wsgi_is_done or self._is_over or (self._serves_wsgi and thread.call_last()):  # b
+                self._asleep = False
+                continue
+            self._baton.wait(left)  # c
 
     def _leave(self) -> None:
         """Serve the application no longer. If its answer is not complete, its client is gone."""
@@ -314,6 +462,17 @@ class AsgiRequest:
         has_calls = self._serving_thread.leave()
         if has_calls or not self._is_settled:
             self.abandon()
+
+    def let_go_if_answered_in_loop(self) -> None:
+        """Let a WSGI application that waits for its ``close()`` have it in a thread of the pool."""
+        if self._serves_wsgi and self._ended:
+            self._is_forsaken = True
+            self._left_in_loop()
+
+    def forsake(self) -> None:
+        """Take note that the server has let go of its answer without ``close()``; from any thread."""
+        self._is_forsaken = True
+        self.abandon()
 
     def abandon(self) -> None:
         """Let the loop know that nobody serves the application any more; from any thread."""
@@ -401,6 +560,7 @@ class AsgiRequest:
 
     def _read_body(self) -> None:
         """Read a piece of the body that the application waits for."""
+        self.has_read = True
         reader = self._input
         try:
             piece = reader.read_piece(lines=self._response.state is BODY)
@@ -420,7 +580,9 @@ class AsgiRequest:
         path = self._response.path
         assert path is not None  # it is what the application waits for
         try:
-            self._file = open(path, "rb")  # noqa: SIM115  the server closes it, by the wrapper's close()
+            # The server closes it, by the wrapper's close().
+            closes_late = self._serves_wsgi or CLOSES_LATE in self._environ
+            self._file = FileOfAnswer(path, self) if closes_late else open(path, "rb")  # noqa: SIM115
         except Exception as error:  # noqa: BLE001  the application's to get
             self._file_error = error
         self._opens_file = False
@@ -489,7 +651,10 @@ class AsgiRequest:
     async def _run_in_loop(self) -> None:
         error: BaseException | None = None
         try:
+            if len(self._context):
+                forget_async_library()
             run_thread_sensitive_calls_in(self._serving_thread, self._context)
+            self.first_context = contextvars.copy_context()
             await self._app(self.scope, self.receive, self.send)
         except BaseException as raised:  # noqa: BLE001  it is the server's to get, and must not end the loop
             error = raised
@@ -500,6 +665,7 @@ class AsgiRequest:
 
     def _returned_in_loop(self, error: BaseException | None) -> None:
         """Take note that the application is done."""
+        late_error: BaseException | None = None
         self._returned = True
         self._home.leave_in_loop(self)
         if self._timer is not None:
@@ -518,9 +684,20 @@ class AsgiRequest:
                 self._home.completed += 1
             else:
                 self._home.failed += 1
-                self._log_late_error(error)
+                if self._told_late_error:
+                    pass
+                elif CLOSES_LATE in self._environ:
+                    self._error = error  # for the server's close()
+                elif self._outliving is None or self._outliving.is_forsaken:
+                    self._log_late_error(error)
+                else:
+                    late_error = error
         elif error is None and self._ended:
             self._home.completed += 1
+        elif self._body_broke and self._disconnects and (error is None or _comes_of_disconnect(error)):
+            # It was told that its client has gone, and gave no answer: it was right.
+            self._home.disconnected += 1
+            error = error or ClientDisconnected(f"the client of {self.describe()} has gone away")
         else:
             self._home.failed += 1
             if error is None:
@@ -534,9 +711,24 @@ class AsgiRequest:
             self._error = error
             self._settle_in_loop()
         self._changes.tell()  # tasks that outlive it learn that the response is over
+        self._is_over = True  # 1
+        self._wake()  # 2
+        if self._outliving is not None:
+            self._outliving.end_in_application_loop(late_error)
         self._serving_thread.finish_in_loop()
         self._task = None
-        self._context = _NO_CONTEXT  # a value in it may lead back here
+        self._context = self.first_context = _NO_CONTEXT  # a value in it may lead back here
+
+    def _is_lost(self) -> bool:
+        return self._refusal is not None or not self._home.has_loop()
+
+    def _client_left(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.put(self._client_left_in_loop)
+
+    def _cancel(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.put(self.cancel_in_loop)
 
     def _log_late_error(self, error: BaseException) -> None:
         logger.error("bridge: the application failed on %s after its answer", self.describe(), exc_info=error)
@@ -593,7 +785,10 @@ class AsgiRequest:
             self._wake()
             if self._put_size - self._taken_size > self._limit:
                 await self._wait_for_room_in_loop()
-        elif message["type"] != "http.response.start":
+        elif message["type"] == "http.response.start":
+            if CLOSES_LATE in self._environ:
+                self._limit = 0  # as for a request that came through the other adapter
+        else:
             if message["type"] == "http.response.early_hint":
                 self._put_hints_in_loop(message)
             elif response.bodiless and message.get("body"):
@@ -603,6 +798,8 @@ class AsgiRequest:
 
     def _release_thread_in_loop(self) -> None:
         """Keep the serving thread for nothing but handing over the answer: background work must not delay that."""
+        if self._serves_wsgi:
+            return
         if self._serving_thread.leave():
             self._serving_thread.pass_on_in_loop()
 
@@ -657,8 +854,10 @@ class AsgiRequest:
             self._wake()
 
     def _left_in_loop(self) -> None:
-        """Take note that the server's thread has left."""
-        self._serving_thread.pass_on_in_loop()
+        """Take note that the server's thread has left, or begins to."""
+        if not self._serves_wsgi or self._is_forsaken:
+            self._serving_thread.leave()
+            self._serving_thread.pass_on_in_loop()
         if not self._is_settled:
             self._give_up_in_loop()
 
@@ -678,6 +877,9 @@ class AsgiRequest:
         wake: whether to wake the thread for it; one that the interpreter's exit does not wait for is left asleep, since
             its server would only fill the standard error with what is no error.
         """
+        if self._serves_wsgi:
+            self._is_forsaken = True
+            self._left_in_loop()
         if not self._is_settled:
             if wake:
                 self._refusal = error

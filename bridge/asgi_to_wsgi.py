@@ -23,6 +23,7 @@ from bridge.errors import AdapterClosed, ApplicationError, Overloaded, UsageErro
 from bridge.handoff.loop_thread import LoopFactory, lock_at_first_use
 from bridge.refusals import refuse_in_wsgi
 from bridge.stats import Stats
+from bridge.wsgi_to_asgi import WsgiToAsgi
 
 logger = logging.getLogger("bridge")
 
@@ -109,7 +110,8 @@ class AsgiToWsgi:
             startup_retry=startup_retry,
             disconnect_grace=disconnect_grace,
             shutdown_grace=shutdown_grace,
-            prefetch_size=prefetch_size,
+            # A WSGI application runs in the server's thread, and reads there for itself.
+            prefetch_size=0 if isinstance(app, WsgiToAsgi) else prefetch_size,
             write_buffer=write_buffer,
             dropped_headers=DroppedHeaders().tell,
         )

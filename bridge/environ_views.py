@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+from bridge._types import Scope
+from bridge.outliving import Outliving
+
 
 class EnvironView(MutableMapping[str, Any]):
     """A mapping that is live: what is read and written is the scope's own."""
@@ -40,3 +43,21 @@ class EnvironView(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<{self._name}: {len(self._mapping)} keys>"
+
+
+class ScopeView(EnvironView):
+    """``environ["asgi.scope"]``, by which an adapter inside the application also finds the outer one's request.
+
+    outliving: what such an adapter leaves here if its application may go on after the answer.
+    """
+
+    __slots__ = ("outliving",)
+
+    def __init__(self, scope: MutableMapping[str, Any]) -> None:
+        super().__init__(scope, "asgi.scope")
+        self.outliving: Outliving | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """The scope itself."""
+        return self._mapping

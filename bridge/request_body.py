@@ -68,6 +68,8 @@ class RequestBody:
         "_spool",
         "_started",
         "_stop_slot",
+        "_taken_size",
+        "_watches",
         "baton",
         "gone",
         "on_disconnect",
@@ -97,9 +99,11 @@ class RequestBody:
         self.on_disconnect: Callable[[], None] | None = None
         self._inbox: deque[bytes] = deque()
         self._size = 0
+        self._taken_size = 0  # written by the loop before a worker thread is taken, then by that
         self._is_complete = False
         self._error: BaseException | None = None
         self._started = False
+        self._watches = False
         self._holding = False
         self._reader_waits = False
         self._pump_task: Cancellable | None = None
@@ -141,7 +145,7 @@ class RequestBody:
         while not self._is_complete and (limit is None or self._size < limit) and await self._more_came_in_loop():
             try:
                 while self._inbox:
-                    spool.write(self._inbox.popleft())
+                    spool.write(self._take_piece())
             except OSError as error:
                 raise self._spool_error(error) from error
             self._resume_in_loop()
@@ -171,14 +175,19 @@ class RequestBody:
         return self._is_complete or self._error is not None or self.gone
 
     def watch_in_loop(self) -> None:
-        """Begin to listen for a disconnect."""
-        if not self._started and not self._expects_continue:
+        """Begin to listen for a disconnect, once that cannot be taken for reading by a client that waits for 100."""
+        self._watches = True
+        if self._started:
+            self._resume_in_loop()
+        elif not self._expects_continue:
             self._start_pump_in_loop()
 
     def response_began_in_loop(self) -> None:
         """Take note that the response's start went out: a client that waited for 100-continue has its answer."""
         self._expects_continue = False
         self._response_began = True
+        if self._watches:
+            self._start_pump_in_loop()
         self._resume_in_loop()
 
     def _start_pump_in_loop(self) -> None:
@@ -200,10 +209,13 @@ class RequestBody:
                 #
                 # If the last (a) comes before 2, step 3 sees it; if it comes after 2, (b) does. Both may happen: then
                 # the wake finds nobody waiting and does nothing.
-                while self._is_full():
+                #
+                # Behind the body comes nothing but a disconnect, which nobody has asked for as long as it is not
+                # watched for: a test client may tell of it at once, and still take the answer.
+                while self._is_full() or (self._is_complete and not self._watches):
                     self._resume_slot = self._loop.slot()
                     self._holding = True
-                    if self._is_full():
+                    if self._is_complete or self._is_full():
                         await self._resume_slot
                     self._holding = False
                     self._resume_slot = None
@@ -219,7 +231,8 @@ class RequestBody:
         # The message that a waiting reader asked for is not held: it is on its way.
         if len(self._inbox) <= self._reader_waits or self._is_complete:
             return False
-        return not self._response_began or sum(map(len, self._inbox)) >= self._ahead
+        # By two counts, each written by one thread: a worker may change the inbox while the loop would add it up.
+        return not self._response_began or self._size - self._taken_size >= self._ahead
 
     def _pump_ended_in_loop(self) -> None:
         self._pump_task = None
@@ -323,17 +336,18 @@ class RequestBody:
                 return piece
         deadline: float | None = None
         while True:
-            # In this order: the loop puts a piece into the inbox first and says second that it was the last one, so
-            # whoever looks the other way round could see an empty inbox, then "complete", and lose the piece between.
+            # In this order: the loop puts a piece into the inbox first, says second that it was the last one, and third
+            # that the client is gone. Whoever looks the other way round could see an empty inbox, then "complete", and
+            # lose the piece between; or a body that is not complete, then "gone", and take an end for a break.
+            is_broken = self._error is not None or self.gone
             is_complete = self._is_complete
-            is_over = self._is_over()
             if self._inbox:
                 self._reader_waits = False
-                piece = self._inbox.popleft()
+                piece = self._take_piece()
                 if self._holding and not self._inbox:
                     self._ask(self._resume_in_loop)
                 return piece
-            if is_over:
+            if is_complete or is_broken:
                 break
             if self.baton is None:
                 self.baton = Baton()
@@ -358,6 +372,11 @@ class RequestBody:
         if self._error is not None:
             raise self._error
         raise ClientDisconnected(f"the client went away before the body of {request_line(self._scope)} was read whole")
+
+    def _take_piece(self) -> bytes:
+        piece = self._inbox.popleft()
+        self._taken_size += len(piece)
+        return piece
 
     def _ask(self, call: Callable[[], None]) -> None:
         try:

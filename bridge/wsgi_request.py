@@ -17,6 +17,7 @@ has news (a) leaves it, (b) wakes whoever says that it sleeps. Either (2) sees t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import io
 import logging
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge._asgiref import RequestTasks, mark_worker, take_over_context, unmark_worker
 from bridge._types import Environ, Message, NativeHeaders, OptExcInfo, Scope, Send
-from bridge.environ_views import EnvironView
+from bridge.environ_views import EnvironView, ScopeView
 from bridge.errors import (
     AdapterClosed,
     ApplicationError,
@@ -38,11 +39,14 @@ from bridge.errors import (
 )
 from bridge.file_wrapper import BLOCK_SIZE, FileTransfer, FileWrapper, plan_transfer
 from bridge.handoff.baton import Baton
-from bridge.handoff.loops import Cancellable, Slot, end_wait
+from bridge.handoff.changes import Changes
+from bridge.handoff.loops import Cancellable, Slot, end_wait, forget_async_library
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
 from bridge.input import Input
+from bridge.outliving import CLOSES_LATE, Outliving
 from bridge.refusals import refusal_messages, refuse
 from bridge.request_body import LOOK_UP_SECONDS, RequestBody
+from bridge.translation.nesting import environ_within
 from bridge.translation.requests import environ_from_scope, request_line
 from bridge.translation.responses import WsgiResponse, early_hint_links
 
@@ -66,6 +70,17 @@ _LOOP_BREAKERS = (StopIteration, StopAsyncIteration, asyncio.CancelledError)
 
 
 ReadAhead = Callable[[RequestBody, int], Awaitable[None]]
+
+
+def error_for_loop(error: BaseException, request: str) -> BaseException:
+    """Return an application's error as it may be raised in a loop: the original, but nothing that would end it."""
+    if not isinstance(error, Exception) or isinstance(error, _LOOP_BREAKERS):
+        wrapped = ApplicationExit(f"the application raised {type(error).__name__} for {request}: {error}")
+        wrapped.__cause__ = error
+        return wrapped
+    if isinstance(error, ApplicationError):
+        error.add_note(f"bridge: while answering {request}")
+    return error
 
 
 class WsgiRequest:
@@ -105,6 +120,7 @@ class WsgiRequest:
         "_tasks",
         "_timer",
         "_transfer",
+        "_view",
         "body",
         "generation",
         "gone",
@@ -150,6 +166,7 @@ class WsgiRequest:
         self._transfer: FileTransfer | None = None
         self._close_later: Callable[[], object] | None = None
         self._closing: list[Worker] = []
+        self._view: ScopeView | None = None
         # written by the loop
         self._asleep = True
         self._is_complete = False
@@ -205,9 +222,14 @@ class WsgiRequest:
             # Cancelled.
             self.give_up_in_loop()
             home.disconnected += 1
+            if self._view is not None and self._view.outliving is not None:
+                await self._cancelled_in_loop(self._view.outliving)
             raise
         finally:
             self._leave_in_loop()
+        outliving = None if self._view is None else self._view.outliving
+        if outliving is not None and not outliving.is_forsaken:
+            await self._outlived_in_loop(outliving)
         error, self._error = self._error, None
         if error is not None:
             home.failed += 1
@@ -222,6 +244,40 @@ class WsgiRequest:
             finally:
                 del error  # with the traceback it would be a cycle
 
+    async def _outlived_in_loop(self, outliving: Outliving) -> None:
+        """Wait for the end of an ASGI application behind ``AsgiToWsgi``, which goes on after its answer."""
+        changes = self._changes_of(outliving)
+        try:
+            while outliving.may_end():
+                await changes.wait(LOOK_UP_SECONDS)
+        except GeneratorExit:
+            raise  # the loop was closed: nothing can be awaited
+        except BaseException:
+            await self._cancelled_in_loop(outliving)
+            raise
+        error, outliving.error = outliving.error, None
+        self._error = self._error or error
+
+    def _changes_of(self, outliving: Outliving) -> Changes:
+        changes = Changes(self._loop)
+
+        def tell_in_application_loop() -> None:
+            with contextlib.suppress(RuntimeError):  # this loop is closed
+                self._loop.put(changes.tell)
+
+        outliving.begin_to_wait(tell_in_application_loop)
+        return changes
+
+    async def _cancelled_in_loop(self, outliving: Outliving) -> None:
+        """Cancel an application behind ``AsgiToWsgi`` because its call was cancelled here; wait shortly for its end.
+
+        trio lets nothing be awaited then.
+        """
+        changes = self._changes_of(outliving)
+        outliving.cancel()
+        if outliving.may_end():
+            await changes.wait(_STOP_SECONDS)
+
     def _leave_in_loop(self) -> None:
         if self._transfer is not None:
             self._finish_transfer()
@@ -229,6 +285,8 @@ class WsgiRequest:
         if self._timer is not None:
             self._timer.cancel()
         self.body.stop_in_loop()
+        if self._view is not None and self._view.outliving is not None and (self.gone or not self._is_complete):
+            self._view.outliving.is_forsaken = True
         if self._done:
             self.body.close()
 
@@ -445,6 +503,8 @@ class WsgiRequest:
         if self._tasks is not None:
             self._tasks.cancel_in_loop()
         self._wake_worker()
+        if self._view is not None and self._view.outliving is not None:
+            self._view.outliving.leave()
         if self._transfer is not None and not self._file_in_use:
             self._finish_transfer()  # the loop may be waiting in a send() that the server does not end
         if not self._submitted:
@@ -504,6 +564,7 @@ class WsgiRequest:
     def _serve_in_worker(self, context: contextvars.Context) -> None:
         if len(context):
             take_over_context(context)
+            forget_async_library()
         loop = self._loop
         tasks = self._tasks = RequestTasks() if loop.asyncio_loop is not None else None
         if tasks is not None and self.gone:
@@ -541,6 +602,8 @@ class WsgiRequest:
             raise ApplicationError(
                 f"the application returned an object of type {type(iterable).__name__}, not an iterable of bytes"
             ) from error
+        if self._view is not None and (self._view.outliving is not None or "wsgi.environ" in self._scope):
+            self._limit = 1  # two adapters would hold chunks that neither the client nor the application expects
         for chunk in chunks:
             if self._put_chunk_in_worker(chunk):
                 break
@@ -558,13 +621,17 @@ class WsgiRequest:
         adapter = self._adapter
         scope = self._scope
         environ = environ_from_scope(scope, self._headers, mount=adapter.mount, underscores=adapter.underscore_headers)
-        environ["wsgi.input"] = Input(self._take_in_worker)
         environ["wsgi.errors"] = sys.stderr if sys.stderr is not None else io.StringIO()
+        outer = scope.get("wsgi.environ")
+        if type(outer) is dict:
+            environ = environ_within(environ, scope, self._headers, outer)
+            outer[CLOSES_LATE] = True
+        environ["wsgi.input"] = Input(self._take_in_worker)
         environ["wsgi.file_wrapper"] = FileWrapper
         environ["wsgi.multithread"] = adapter.multithread
         environ["bridge.disconnected"] = self.is_gone
         if isinstance(scope, MutableMapping):
-            environ["asgi.scope"] = EnvironView(scope, "asgi.scope")
+            environ["asgi.scope"] = self._view = ScopeView(scope)
         state = scope.get("state")
         if state is not None:
             environ["asgi.state"] = EnvironView(state, "asgi.state")
@@ -590,10 +657,10 @@ class WsgiRequest:
         return self.gone
 
     def _start_response(
-        self, status: str, response_headers: NativeHeaders, exc_info: OptExcInfo | None = None, /
+        self, status: str, headers: NativeHeaders, exc_info: OptExcInfo | None = None
     ) -> Callable[[bytes], None]:
         try:
-            self._response.start_response(status, response_headers, exc_info)
+            self._response.start_response(status, headers, exc_info)
         finally:
             exc_info = None  # PEP 3333: it would be a cycle through the traceback's frames
         return self._write
@@ -638,7 +705,13 @@ class WsgiRequest:
                         return
                     parts = []
                     size = 0
-        response.end()
+        try:
+            response.end()
+        except ApplicationError:
+            # Too short. If some of it was sent already, the client gets the rest of it before its connection breaks.
+            if self._start_put and parts:
+                self._put_in_worker(b"".join(parts))
+            raise
         self._put_start_in_worker()
         if parts:
             self._chunks.append(parts[0] if len(parts) == 1 else b"".join(parts))
@@ -772,13 +845,7 @@ class WsgiRequest:
                     "bridge: the application failed on %s after the client had gone", self.describe(), exc_info=error
                 )
             return
-        if not isinstance(error, Exception) or isinstance(error, _LOOP_BREAKERS):
-            wrapped = ApplicationExit(f"the application raised {type(error).__name__} for {self.describe()}: {error}")
-            wrapped.__cause__ = error
-            error = wrapped
-        elif isinstance(error, ApplicationError):
-            error.add_note(f"bridge: while answering {self.describe()}")
-        self._error = error
+        self._error = error_for_loop(error, self.describe())
 
     def _finish_in_worker(self) -> None:
         self._context = _NO_CONTEXT  # a value in it may lead back here

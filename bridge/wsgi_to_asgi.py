@@ -16,12 +16,14 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from bridge._types import Receive, Scope, Send, WSGIApplication
+from bridge.asgi_request import AsgiRequest
 from bridge.dropped_headers import DroppedHeaders
 from bridge.errors import AdapterClosed, BadRequest, ServerError, UsageError
 from bridge.handoff.executors import ExecutorWorkers
 from bridge.handoff.loops import make_loop, running_loop_key
 from bridge.handoff.workers import WorkerPool
 from bridge.in_flight import InFlight
+from bridge.in_serving_thread import RequestInServingThread
 from bridge.lifespan import answer_lifespan
 from bridge.refusals import refuse, refuse_websocket
 from bridge.request_body import RequestBody
@@ -34,6 +36,8 @@ logger = logging.getLogger("bridge")
 
 # Threads that read files for servers that cannot send a file by themselves. They do nothing but read from disks.
 _FILE_THREADS = 4
+
+_THREADS = 40
 
 _PAIRS = (list, tuple)
 
@@ -51,6 +55,9 @@ class WsgiToAsgi:
 
         app = Flask(__name__)
         asgi = WsgiToAsgi(app)      # uvicorn module:asgi
+
+    Where a WSGI server waits for the answer (``AsgiToWsgi`` around FastAPI around this), the application runs in that
+    server's thread instead, as long as the options on threads and bodies are left as they are.
 
     It may be called from several event loops, of asyncio, uvloop and trio. ``close`` ends it for good; it may also be
     used as a context manager, with or without ``async``.
@@ -93,7 +100,7 @@ class WsgiToAsgi:
         self,
         app: WSGIApplication,
         *,
-        threads: int = 40,
+        threads: int = _THREADS,
         executor: Executor | None = None,
         max_queued: int | None = None,
         queue_timeout: float | None = None,
@@ -143,6 +150,13 @@ class WsgiToAsgi:
             else ExecutorWorkers(executor, max_queued=max_queued)
         )
         self.files = WorkerPool(_FILE_THREADS, name="bridge-files")
+        # Whoever says how many threads or how much of a body has thought of workers.
+        self._may_run_in_servers_thread = (
+            executor is None
+            and threads == _THREADS
+            and max_queued is queue_timeout is max_body_size is read_timeout is None
+            and body == "auto"
+        )
         self._closed = False
         self.dropped_headers = DroppedHeaders().tell
         self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
@@ -197,6 +211,10 @@ class WsgiToAsgi:
             else:
                 home.completed += 1
             return
+        server = self._server_with_thread(scope, receive)
+        if server is not None:
+            await RequestInServingThread(self, home, scope, headers, send, server).respond_in_loop()
+            return
         body = RequestBody(
             receive,
             home.loop,
@@ -213,6 +231,21 @@ class WsgiToAsgi:
         elif self._body == "spool":
             read_ahead = RequestBody.spool_in_loop
         await WsgiRequest(self, home, scope, headers, send, body, self._write_buffer).respond_in_loop(read_ahead)
+
+    def _server_with_thread(self, scope: Scope, receive: Receive) -> AsgiRequest | None:
+        """Return the request of ``AsgiToWsgi`` that this one is part of, if its thread can run the application.
+
+        It can if nobody between the two adapters has a hand in the body, and if no option asks for something else.
+        """
+        request = getattr(receive, "__self__", None)
+        if (
+            type(request) is not AsgiRequest
+            or not self._may_run_in_servers_thread
+            or type(scope.get("wsgi.environ")) is not dict
+            or not request.serve_wsgi_in_loop()
+        ):
+            return None
+        return request
 
     def _look_at(self, scope: Scope, headers: list[Iterable[bytes]]) -> tuple[int | None, bool]:
         """Return the declared body length and whether 100-continue is expected.

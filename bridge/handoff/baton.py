@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from typing import Any
+
+
+class _GreenletLock:
+    """What ``Baton`` needs of a lock, for a greenlet that a thread outside gevent's hub wakes.
+
+    The lock that gevent puts in place of ``threading.Lock`` forgets the hub of a greenlet that just begins to wait, if
+    another thread releases it in that moment; its ``Semaphore`` does not.
+    """
+
+    __slots__ = ("_semaphore",)
+
+    def __init__(self) -> None:
+        self._semaphore: Any = sys.modules["gevent.lock"].Semaphore(0)
+
+    def acquire(self, blocking: bool, timeout: float) -> bool:
+        return bool(self._semaphore.acquire(blocking, None if timeout < 0 else timeout))
+
+    def release(self) -> None:
+        if not self._semaphore.ready():
+            self._semaphore.release()  # twice, if two threads come at once: whoever waits looks again
 
 
 class Baton:
@@ -20,8 +42,11 @@ class Baton:
     __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
+        self._lock: threading.Lock | _GreenletLock = threading.Lock()
+        if type(self._lock).__module__ == "_thread":
+            self._lock.acquire()
+        else:
+            self._lock = _GreenletLock()
 
     def wait(self, timeout: float = -1) -> bool:
         """Wait for a wake, at most timeout seconds (-1: without a limit). Return False if none came."""

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from bridge.errors import UsageError
+from bridge.errors import Overloaded, UsageError
 from bridge.handoff.loops import AsyncioLoop, end_wait
 
 logger = logging.getLogger("bridge")
@@ -254,7 +254,8 @@ def _begin_anew() -> None:
 def borrow_loop_thread(factory: LoopFactory | None, borrower: Hashable) -> LoopThread:
     """Return this process's loop thread for a factory (None: asyncio's own loop); start it if there is none.
 
-    Raises UsageError for a factory that cannot make a loop, RuntimeError if the system gives no thread.
+    Raises UsageError for a factory that cannot make a loop, Overloaded if the system gives no descriptors for one,
+    RuntimeError if it gives no thread.
     """
     threads = _threads_of_this_process()
     with threads.mutex:
@@ -265,6 +266,8 @@ def borrow_loop_thread(factory: LoopFactory | None, borrower: Hashable) -> LoopT
             except (RuntimeError, MemoryError):
                 raise
             except Exception as error:
+                if factory is None and isinstance(error, OSError):
+                    raise Overloaded(f"the system gives nothing for an event loop: {error}") from error
                 raise UsageError(f"loop_factory {factory!r} makes no event loop: {error!r}") from error
             threads.by_factory[factory] = thread
         thread._borrowers.add(borrower)  # noqa: SLF001  the function and the class are one machine

@@ -264,6 +264,18 @@ def running_loop_key() -> tuple[object, Any]:
     return asyncio.get_running_loop(), None
 
 
+def forget_async_library() -> None:
+    """Let the code of this context find out by itself which library's loop it runs in.
+
+    anyio and trio note it in a context variable, and this context was copied from where another one may run, or none.
+    """
+    sniffio = sys.modules.get("sniffio")
+    if sniffio is not None:
+        noted = getattr(sniffio, "current_async_library_cvar", None)  # None: just being imported by another thread
+        if noted is not None and noted.get() is not None:
+            noted.set(None)
+
+
 def make_loop(key: Any, trio: Any) -> Loop:
     """Return the Loop for a key from ``running_loop_key``."""
     return AsyncioLoop(key) if trio is None else TrioLoop(trio, key)

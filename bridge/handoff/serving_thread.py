@@ -116,12 +116,13 @@ class ServingThread:
     wake: called in the loop when a call waits for the thread.
     """
 
-    __slots__ = ("_has_left", "_is_running", "_left_to", "_pool", "_wake", "calls")
+    __slots__ = ("_has_left", "_is_running", "_last", "_left_to", "_pool", "_wake", "calls")
 
     def __init__(self, pool: WorkerPool, wake: Callable[[], None]) -> None:
         self._pool = pool
         self._wake: Callable[[], None] | None = wake
         self.calls: deque[_Call] = deque()
+        self._last: deque[_Call] | None = None
         self._has_left = False
         self._is_running = False  # a call, in the serving thread
         self._left_to: PoolThread | None = None
@@ -150,6 +151,27 @@ class ServingThread:
             self._wake()
         return queued.future
 
+    def submit_last(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """Run a call just before the serving thread leaves, or after that in the pool's; in the loop."""
+        queued = _Call(call, arguments)
+        self._last = self._last or deque()
+        self._last.append(queued)
+        if self._has_left:
+            self.pass_on_in_loop()
+        elif self._wake is not None:
+            self._wake()
+        return queued.future
+
+    def call_last(self) -> bool:
+        """Let what was kept for the end be run as any other call. Return whether there are calls."""
+        last = self._last
+        while last:
+            try:
+                self.calls.append(last.popleft())
+            except IndexError:  # the loop has just passed it on
+                break
+        return bool(self.calls)
+
     def run_calls(self) -> BaseException | None:
         """Run what waits, in the serving thread.
 
@@ -177,12 +199,13 @@ class ServingThread:
     def leave(self) -> bool:
         """Take no more calls here, from any thread. Return whether some are left, for ``pass_on_in_loop``."""
         self._has_left = True  # a
-        return bool(self.calls)
+        return bool(self.calls or self._last)
 
     def pass_on_in_loop(self) -> None:
         """Give what waits to the pool; in the loop."""
         if self._is_running:
             return
+        self.call_last()
         if self._left_to is None:
             self._left_to = PoolThread(self._pool)
             if self._wake is None:
@@ -197,7 +220,7 @@ class ServingThread:
         """
         self._wake = None
         self._has_left = True
-        if self.calls:
+        if self.calls or self._last:
             self.pass_on_in_loop()
         if self._left_to is not None:
             self._left_to.finish()

@@ -50,21 +50,31 @@ class Wakeups:
         Raises RuntimeError if the loop is closed.
         """
         self._calls.append(call)
-        if self._token.acquire(False):
+        try:
+            if self._token.acquire(False):
+                self._schedule(self._drain_in_loop)
+            elif self._is_closed():
+                # A drain was scheduled before the loop was closed, and will never run.
+                raise RuntimeError("the event loop is closed")
+        except BaseException:
+            # The loop is closed, or a signal handler has raised between two of these steps, and nobody can tell whether
+            # the token was taken. A drain too many does no harm, one too few would be the last.
             try:
                 self._schedule(self._drain_in_loop)
-            except BaseException:
+            except RuntimeError:
                 if self._is_closed():
                     self._calls.clear()  # nothing of it will ever run
-                self._token.release()
-                raise
-        elif self._is_closed():
-            # A drain was scheduled before the loop was closed, and will never run.
-            self._calls.clear()
-            raise RuntimeError("the event loop is closed")
+                self._free_token()
+            raise
+
+    def _free_token(self) -> None:
+        try:
+            self._token.release()
+        except RuntimeError:
+            pass  # it is free already
 
     def _drain_in_loop(self) -> None:
-        self._token.release()
+        self._free_token()
         calls = self._calls
         # Bounded by what is there now: calls that come while these run have taken the token and get a drain of their
         # own, so that a flood of calls does not keep the loop from its sockets.

@@ -116,9 +116,10 @@ def _add_underscored(environ: Environ, headers: RawHeaders) -> None:
     for name, value in headers:
         if not _TOKEN.issuperset(name):
             continue
-        # Never CONTENT_LENGTH nor HTTP_PROXY: those would be the dashed field's, or nobody's.
+        # Never CONTENT_LENGTH nor HTTP_PROXY: those would be the dashed field's, or nobody's. Nor HTTP_CONTENT_LENGTH,
+        # which PEP 3333's validator (wsgiref.validate) refuses.
         key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
-        if key not in environ or key in added:
+        if key[5:] not in _UNPREFIXED and (key not in environ or key in added):
             environ[key] = ""
             added.setdefault(key, []).append(value.decode("latin-1"))
     _join_repeated(environ, added)

@@ -36,7 +36,7 @@ def environ_paths(
     whole = path if path.isascii() else _path_bytes(path, root_path.rstrip("/"), raw_path).decode("latin-1")
     if whole[:1] != "/":
         whole = _rooted(whole)
-    if root_path in ("", "/"):
+    if not root_path.strip("/"):
         return "", whole
     mounts = ""
     app_root_path = _with_slash(app_root_path or "")

@@ -63,7 +63,10 @@ def environ_from_scope(
     try:
         scheme = scope.get("scheme") or "http"
         version = scope.get("http_version") or "1.1"
-        query = (scope.get("query_string") or b"").decode("latin-1")
+        query_string = scope.get("query_string") or b""
+        if isinstance(query_string, str):  # Django's test client for ASGI gives it so
+            query_string = query_string.encode()
+        query = query_string.decode("latin-1")
         raw_path = scope.get("raw_path")
         if mount is None:
             script_name, path_info = environ_paths(
@@ -74,28 +77,28 @@ def environ_from_scope(
         target = request_target(script_name, path_info, raw_path, query)
         environ = _CONSTANT.copy()
         method = scope["method"]
-        if not isinstance(method, str):
-            raise TypeError(f"method is {method!r}, not a str")
+        if not (isinstance(method, str) and method and method.isascii()):
+            raise TypeError(f"method is {method!r}")
         environ["REQUEST_METHOD"] = method
         environ["SCRIPT_NAME"] = script_name
         environ["PATH_INFO"] = path_info
         environ["QUERY_STRING"] = query
         environ["REQUEST_URI"] = target
         environ["RAW_URI"] = target
-        environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(version) or f"HTTP/{version}"
+        environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}"
         if scheme in ("https", "wss"):
             environ["HTTPS"] = "on"
             environ["wsgi.url_scheme"] = "https"
         else:
-            environ["wsgi.url_scheme"] = "http" if scheme == "ws" else scheme
+            environ["wsgi.url_scheme"] = "http" if scheme in ("http", "ws") else _ascii(scheme)
         client = scope.get("client")
         if client is None:
             environ["REMOTE_ADDR"] = ""
         else:
             host, port, *_ = client
-            environ["REMOTE_ADDR"] = host or ""
+            environ["REMOTE_ADDR"] = _ascii(host or "")
             if port is not None:
-                environ["REMOTE_PORT"] = str(port)
+                environ["REMOTE_PORT"] = _ascii(str(port))
         add_headers_to_environ(environ, headers, underscores=underscores)
         _add_server(environ, scope.get("server"))
         extensions = scope.get("extensions")
@@ -114,6 +117,13 @@ def environ_from_scope(
     return environ
 
 
+def _ascii(text: str) -> str:
+    """Return text that is no header's and no path's, and has nothing beyond ASCII."""
+    if not (isinstance(text, str) and text.isascii()):
+        raise TypeError(f"{text!r} is no ASCII text")
+    return text
+
+
 def _add_server(environ: Environ, server: Iterable[Any] | None) -> None:
     """Add SERVER_NAME and SERVER_PORT, which CGI wants as text and never empty (RFC 3875, 4.1.14 and 4.1.15).
 
@@ -123,7 +133,8 @@ def _add_server(environ: Environ, server: Iterable[Any] | None) -> None:
     port: Any = None
     if server is not None:
         name, port, *_ = server
-    if port is not None and name:
+    if port is not None and name and _port(str(port)) is not None:
+        _ascii(name)
         # RFC 3875, 4.1.14: an IPv6 address stands in brackets.
         environ["SERVER_NAME"] = f"[{name}]" if ":" in name and name[0] != "[" else name
         environ["SERVER_PORT"] = str(port)
@@ -164,8 +175,8 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             # 2.4: send() raises once the client is gone.
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": _VERSIONS.get(protocol) or protocol.removeprefix("HTTP/"),
-            "method": method.upper(),
-            "scheme": scheme,
+            "method": _ascii(method).upper(),
+            "scheme": _ascii(scheme),
             "path": path,
             "raw_path": raw_path,
             "query_string": environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
@@ -174,12 +185,12 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             "client": _address(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), 0),
             "server": _server_address(environ.get("SERVER_NAME"), environ.get("SERVER_PORT"), None),
         }
+        tls = tls_from_environ(environ)
     except (AttributeError, KeyError, TypeError) as error:
         raise ServerError(
             f"the server gave an environ that is not as PEP 3333 has it ({type(error).__name__}: {error}): "
             f"method {environ.get('REQUEST_METHOD')!r}, path {environ.get('PATH_INFO')!r}"
         ) from error
-    tls = tls_from_environ(environ)
     scope["extensions"] = {} if tls is None else {"tls": tls}
     return scope
 

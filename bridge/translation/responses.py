@@ -78,6 +78,10 @@ class WsgiResponse:
         Raises ApplicationError for values that may not be sent and for a second call without exc_info. Raises
         exc_info's own exception if the start was already sent.
         """
+        if exc_info and len(exc_info) != 3:
+            raise ApplicationError(
+                f"the application called start_response with an exc_info that is not sys.exc_info(): {exc_info!r:.100}"
+            )
         if not exc_info or exc_info[1] is None:
             following = self._START.get(self.state)
             if following is None:
@@ -226,7 +230,7 @@ class AsgiResponse:
             # needs.
             if self.state is not COMPLETE or not self._trailers:
                 raise self._misplaced(kind)
-        elif kind not in _PASSED_OVER:
+        elif not isinstance(kind, str) or kind not in _PASSED_OVER:
             raise ApplicationError(f"the application sent a message of unknown type {kind!r} {self.WHEN[self.state]}")
         return b""
 
@@ -293,6 +297,9 @@ def early_hint_links(headers: Iterable[tuple[str | bytes, str | bytes]]) -> list
 
     Raises ApplicationError for values that may not be sent.
     """
-    native = [tuple(part.decode("latin-1") if isinstance(part, bytes) else part for part in pair) for pair in headers]
+    try:
+        native = [tuple(p.decode("latin-1") if isinstance(p, bytes) else p for p in pair) for pair in headers]
+    except TypeError:
+        raise ApplicationError(f"the application gave early hints that are no pairs: {headers!r:.100}") from None
     raw_headers, _, _ = response_headers_to_asgi(native)
     return [value for name, value in raw_headers if name == b"link"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge.answers import Chunks, FailedAnswer
+from bridge.answers import Chunks, FailedAnswer, FileOfAnswer, WholeAnswer
 
 
 class Body:
@@ -28,8 +31,8 @@ class Body:
         if self.error is not None:
             raise self.error
 
-    def abandon(self) -> None:
-        self.told.append("abandon")
+    def forsake(self) -> None:
+        self.told.append("forsake")
 
 
 def test_iterated() -> None:
@@ -77,7 +80,7 @@ def test_forgotten() -> None:
     next(chunks)
     del chunks
     gc.collect()
-    assert body.told == ["next", "abandon"]
+    assert body.told == ["next", "forsake"]
 
 
 def test_closed_and_dropped() -> None:
@@ -106,3 +109,38 @@ def test_a_complete_answer_that_failed() -> None:
         answer.close()
     assert caught.value is error
     answer.close()
+
+
+@pytest.fixture(params=["whole", "file"])
+def answer_with(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Body], Any]:
+    """Makes an answer that is complete while its application is not done with it."""
+    path = tmp_path / "page"
+    path.write_bytes(b"the page")
+
+    def make(body: Body) -> Any:
+        return WholeAnswer([b"the page"], body) if request.param == "whole" else FileOfAnswer(str(path), body)
+
+    return make
+
+
+def test_complete_before_the_application(answer_with: Callable[[Body], Any]) -> None:
+    """W10: `close()` is the end of the application too, and raises its error, once."""
+    error = ValueError("the application's")
+    body = Body(error)
+    answer = answer_with(body)
+    assert list(answer) == [b"the page"]
+    assert body.told == []
+    with pytest.raises(ValueError, match="the application's") as caught:
+        answer.close()
+    assert caught.value is error
+    answer.close()
+    assert body.told == ["finish"]
+
+
+def test_complete_and_forgotten() -> None:
+    """B1: a server that drops a complete answer without closing it leaves no application behind."""
+    body = Body()
+    answer = WholeAnswer([b"the page"], body)
+    del answer
+    gc.collect()
+    assert body.told == ["forsake"]

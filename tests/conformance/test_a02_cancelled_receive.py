@@ -125,8 +125,6 @@ def test_two_receives_at_once() -> None:
                 if message["type"] == "http.request":
                     body += len(message["body"])
                     more = more and message.get("more_body", False)
-                if not more:
-                    break
             if body >= SIZE:
                 break
         await answer(send, b"%d" % body)

@@ -23,7 +23,9 @@ def client_of(*arguments: str, address: str) -> Iterator[httpx.Client]:
 def connected(server: Running, address: str) -> httpx.Client:
     """A client of the address that a line of the server's output says."""
     base_url = server.line(address)["address"]
-    return httpx.Client(base_url=base_url, timeout=ANSWERS_WITHIN, trust_env=False)
+    # A module has one client; a test leaves no connection of it behind.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(base_url=base_url, timeout=ANSWERS_WITHIN, trust_env=False, limits=limits)
 
 
 BRIDGE_SAYS = r"(?P<address>http://127\.0\.0\.1:[1-9]\d*)$"

@@ -203,6 +203,22 @@ SCENARIOS = {
     assert in_loop(parents, look) == os.getpid()
     give_back_loop_thread(parents, "the parent's")
     """,
+    "a wake at any moment of a wait": """
+    there = gevent.monkey.get_original("_thread", "allocate_lock")()
+    there.acquire()
+    baton = Baton()
+    sys.setswitchinterval(1e-6)  # gevent's own lock breaks within the first hundreds of waits then
+
+    def answer():
+        for _ in range(1500):
+            there.acquire()
+            baton.wake()
+
+    gevent.get_hub().threadpool.spawn(answer)
+    for _ in range(1500):
+        there.release()
+        assert baton.wait(10), "a wake was lost"
+    """,
 }
 
 

@@ -24,7 +24,7 @@ TURNS_TO_END = 20
 
 
 def run(
-    main: Callable[[], Awaitable[T]], *, backend: str = "asyncio", limit: float = 2 * LIMIT, debug: bool = False
+    main: Callable[[], Awaitable[T]], *, backend: str = "asyncio", limit: float = 2 * LIMIT, debug: bool | None = None
 ) -> T:
     """Return what `main()` returns; raise `Violation` if it leaves a task or an unheard error behind."""
     if backend == "trio":

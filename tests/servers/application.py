@@ -137,41 +137,10 @@ def made(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
     return _text(start_response, str(_meeting(environ).size))
 
 
-def two_parts(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """A body whose second chunk is not made before another request allows it."""
-    meeting = _meeting(environ)
-
-    def chunks() -> Iterator[bytes]:
-        yield b"first "
-        yield b"second" if meeting.released.wait(PATIENCE) else b"nobody came"
-
-    start_response("200 OK", [TYPE_OF_TEXT])
-    return CountedIterable(chunks())
-
-
-def release(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Lets the request of that name go on."""
-    _meeting(environ).released.set()
-    return _text(start_response, "released")
-
-
 def entered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Whether, `within` seconds, the request of that name runs (for an upload: has some of its body)."""
     within = float(_argument(environ, "within"))
     return _text(start_response, "yes" if _meeting(environ).entered.wait(within) else "no")
-
-
-def read_late(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Reads its body only once another request allows it."""
-    meeting = _meeting(environ)
-    meeting.entered.set()
-    meeting.released.wait(PATIENCE)
-    return hash_body(environ, start_response)
-
-
-def read_never(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answers without a look at its body."""
-    return _text(start_response, "refused", "403 Forbidden")
 
 
 def upload(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -276,12 +245,8 @@ PATHS: dict[str, Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]] = 
     "/no-content": no_content,
     "/not-modified": not_modified,
     "/outcome": outcome,
-    "/read-late": read_late,
-    "/read-never": read_never,
-    "/release": release,
     "/side-by-side": side_by_side,
     "/ticks": ticks,
-    "/two-parts": two_parts,
     "/upload": upload,
 }
 

@@ -1,31 +1,29 @@
-"""One running server for each module and kind, and what it logged beside each failure."""
+"""One running server for each kind, and what it logged beside each failure."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.matrix.directions import WSGI_TO_ASGI
+from tests.matrix.printing import print_matrix
 from tests.servers.kinds import KINDS, Kind
 from tests.servers.running import RunningServer, running
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name, scope="module")
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name, scope="session")
 def kind(request: pytest.FixtureRequest) -> Kind:
     """Each server in turn."""
     kind: Kind = request.param
     return kind
 
 
-@pytest.fixture(scope="module")
-def shared_server(
-    request: pytest.FixtureRequest, kind: Kind, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    """A server that serves all tests of a module."""
-    application: str = request.module.APPLICATION
-    with running(kind, application, tmp_path_factory.mktemp(kind.name)) as server:
+@pytest.fixture(scope="session")
+def shared_server(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server for all tests that leave it as it was."""
+    with running(kind, "application:app", tmp_path_factory.mktemp(kind.name)) as server:
         yield server
 
 
@@ -37,10 +35,6 @@ def server(shared_server: RunningServer) -> Iterator[RunningServer]:
     sys.stdout.write(shared_server.log()[before:])
 
 
-@pytest.fixture
-def own_server(request: pytest.FixtureRequest, kind: Kind, tmp_path: Path) -> Iterator[RunningServer]:
-    """A server for this test alone, which may stop or break it."""
-    application: str = request.module.APPLICATION
-    with running(kind, application, tmp_path) as server:
-        yield server
-        sys.stdout.write(server.log())
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table, as it was seen."""
+    print_matrix(terminalreporter, WSGI_TO_ASGI)

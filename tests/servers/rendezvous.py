@@ -13,7 +13,6 @@ class Meeting:
     """What one request leaves for others, which know it by the same name."""
 
     entered: threading.Event = field(default_factory=threading.Event)
-    released: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
     size: int = 0  # bytes read or made so far
     error: BaseException | None = None

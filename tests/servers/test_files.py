@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.matrix.behaviours import Behaviour
 from tests.servers.content import MEGABYTE, blocks, digest
-from tests.servers.limits import Limit, limited
+from tests.servers.limits import limited
 from tests.servers.running import RunningServer, eventually
 from tests.servers.wire import Wire, head
-
-APPLICATION = "application:app"
 
 SIZE = 64 * MEGABYTE
 MAY_GROW = 16 * MEGABYTE
@@ -46,7 +45,7 @@ def test_whole_file(server: RunningServer, file: Path) -> None:
         while block := response.read(MEGABYTE):
             hashed.update(block)
     assert hashed.hexdigest() == digest(SIZE)
-    assert limited(server.kind, Limit.NO_BACK_PRESSURE) or growth.bytes() < MAY_GROW
+    assert limited(server.kind, Behaviour.SLOW_READER) or growth.bytes() < MAY_GROW
     assert eventually(lambda: every_file_is_closed(server), CLOSED_WITHIN)
 
 

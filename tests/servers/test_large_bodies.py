@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.matrix.behaviours import Behaviour
 from tests.servers.content import BLOCK, MEGABYTE, blocks, digest
-from tests.servers.limits import Limit, limited
+from tests.servers.limits import limited
 from tests.servers.probes import fresh_name, slow_client_stalls
 from tests.servers.running import RunningServer
 from tests.servers.wire import LAST_CHUNK, Wire, chunked, head
 
-APPLICATION = "application:app"
-
 SIZE = 200 * MEGABYTE
+SMALLER = 64 * MEGABYTE
 WARM_UP = 8 * MEGABYTE  # the first large body makes allocators and threads take what they then keep
 MAY_GROW = 16 * MEGABYTE
 PATIENCE = 60.0  # seconds without a byte; a server that hashes is not idle, only slow
@@ -38,11 +38,11 @@ def upload_chunked(server: RunningServer, size: int) -> str:
         return wire.answer().body.decode()
 
 
-@pytest.mark.parametrize("send", [upload, upload_chunked], ids=["declared", "chunked"])
-def test_upload(server: RunningServer, send: Callable[[RunningServer, int], str]) -> None:
+@pytest.mark.parametrize(("send", "large"), [(upload, SIZE), (upload_chunked, SMALLER)], ids=["declared", "chunked"])
+def test_upload(server: RunningServer, send: Callable[[RunningServer, int], str], large: int) -> None:
     """W4, W17: the application hashes 200 MB, and the server's processes grow by less than 16 MB."""
-    gathered = limited(server.kind, Limit.GATHERS_UPLOADS)
-    size = WARM_UP if gathered else SIZE
+    gathered = limited(server.kind, Behaviour.STREAMED_UPLOAD)
+    size = WARM_UP if gathered else large
     send(server, WARM_UP)
     growth = server.growth()
     assert send(server, size) == f"{size} {digest(size)}"
@@ -51,7 +51,7 @@ def test_upload(server: RunningServer, send: Callable[[RunningServer, int], str]
 
 def test_download(server: RunningServer) -> None:
     """W8, W17: 200 MB stream to a client that stops reading for a while; the application waits, and memory stays."""
-    unlimited = limited(server.kind, Limit.NO_BACK_PRESSURE)
+    unlimited = limited(server.kind, Behaviour.SLOW_READER)
     server.ask(f"/download?name={fresh_name()}&size={WARM_UP}")
     growth, name, hashed = server.growth(), fresh_name(), hashlib.sha256()
     with Wire(server.port, receive_buffer=BLOCK, within=PATIENCE) as wire:

@@ -1,4 +1,4 @@
-"""Each entry in the table of limits is the server's own: a native ASGI application has it too."""
+"""What is no row of the table of behaviours is the server's own limit all the same: a native application has it too."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.matrix import streams
+from tests.matrix.behaviours import KEPT
+from tests.matrix.directions import WSGI_TO_ASGI
+from tests.matrix.sites import Site
 from tests.servers.kinds import KINDS, Kind
-from tests.servers.limits import LIMITS, Limit
-from tests.servers.probes import PROBES
-from tests.servers.running import running
+from tests.servers.limits import Limit, limited
+from tests.wsgi_servers.serving import serving
+
+RETURNS_WITHIN = 2.0  # seconds
 
 
 @pytest.mark.parametrize(
-    ("kind", "limit"),
-    [
-        pytest.param(kind, limit, id=f"{kind.name}-{limit.name}")
-        for family, limit in LIMITS
-        for kind in KINDS
-        if kind.family == family
-    ],
+    "kind", [kind for kind in KINDS if limited(kind, Limit.SEND_OUTLIVES_CLIENT)], ids=lambda kind: kind.name
 )
-def test_native_application_has_it_too(kind: Kind, limit: Limit, tmp_path: Path) -> None:
-    """W4, W13, W17: no bridge could give there what the table excepts."""
-    with running(kind, "native:app", tmp_path) as server:
-        assert PROBES[limit](server)
+def test_native_application_has_it_too(kind: Kind, tmp_path: Path) -> None:
+    """W18: a native application's `send()` goes on waiting there for a client that has gone."""
+    with serving(kind, tmp_path, WSGI_TO_ASGI.application, package="tests.matrix") as served:
+        site = Site(served.port, served.diary, served.server.growth, native=True, patience=RETURNS_WITHIN, doubt=0)
+        assert streams.stalled_download(site) != KEPT

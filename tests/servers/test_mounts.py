@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.servers.content import BLOCK, blocks, digest
-from tests.servers.running import RunningServer
+from tests.servers.kinds import Kind
+from tests.servers.running import RunningServer, running
 from tests.servers.wire import LAST_CHUNK, Wire, chunked, head
-
-APPLICATION = "mounted:app"
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 BOUNDARY = "simple"
@@ -28,6 +28,13 @@ def multipart(file: bytes) -> bytes:
             b"\r\n--simple--\r\n",
         ]
     )
+
+
+@pytest.fixture(scope="session")
+def shared_server(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with the mounts, for all tests of this module."""
+    with running(kind, "mounted:app", tmp_path_factory.mktemp(kind.name)) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,7 @@ import pytest
 
 from tests.servers.content import BLOCK, blocks, digest
 from tests.servers.running import RunningServer
-from tests.servers.wire import LAST_CHUNK, Wire, chunked, head
-
-APPLICATION = "application:app"
+from tests.servers.wire import Wire, head
 
 
 def test_get(server: RunningServer) -> None:
@@ -44,21 +42,6 @@ def test_a_declared_body(server: RunningServer) -> None:
     """W4: a body with Content-Length is read to its end."""
     size = 4 * BLOCK
     answer = server.ask("/hash", "POST", b"".join(blocks(size)))
-    assert answer.body.decode() == f"{size} {digest(size)}"
-
-
-def test_a_chunked_body(server: RunningServer) -> None:
-    """W4: a body in the chunked transfer coding has no declared length, and is read to its end all the same."""
-    size = 5 * BLOCK
-    body = b"".join(blocks(size))
-    with Wire(server.port) as wire:
-        wire.send(
-            head("POST", "/hash", "Transfer-Encoding: chunked"),
-            chunked(body[:1], body[1 : BLOCK + 3]),
-            chunked(body[BLOCK + 3 :]),
-            LAST_CHUNK,
-        )
-        answer = wire.answer()
     assert answer.body.decode() == f"{size} {digest(size)}"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import io
 import select
 import socket
 import struct
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +32,13 @@ def head(method: str, target: str, *fields: str) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n"
 
 
+class _OneReader(io.BufferedReader):
+    """What reads several responses, each of which closes its reader."""
+
+    def close(self) -> None:
+        """The connection goes on."""
+
+
 class Wire:
     """One connection to a server."""
 
@@ -38,8 +47,14 @@ class Wire:
         if receive_buffer is not None:
             # Before connect(): the window that is offered to the server depends on it.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        # A byte that is sent alone travels alone.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(within)
-        self._socket.connect((HOST, port))
+        try:
+            self._socket.connect((HOST, port))
+        except OSError:
+            self._socket.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +100,25 @@ class Wire:
         """The next final response, whole."""
         response = self.response(method)
         return Answer(response.status, response.getheaders(), response.read())
+
+    def answers(self, *methods: str) -> Iterator[Answer]:
+        """The next final responses to requests that were sent at once, so that they may come in one packet.
+
+        None comes after one that says that it is the last.
+        """
+        reader = _OneReader(socket.SocketIO(self._socket, "r"))
+        for method in methods:
+            response = http.client.HTTPResponse(self._socket, method=method)
+            response.fp.close()
+            response.fp = reader
+            response.begin()
+            yield Answer(response.status, response.getheaders(), response.read())
+            if response.will_close:
+                return
+
+    def end(self) -> None:
+        """Shut the sending side down: the server reads to an end, and can still answer."""
+        self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Vanish as a killed process does: with RST."""

@@ -192,7 +192,7 @@ def test_environs_share_nothing() -> None:
         {"method": None},
         {"method": b"GET"},
         {"raw_path": "/text"},
-        {"query_string": "text"},
+        {"query_string": 5},
         {"root_path": b"/"},
         {"client": "x"},
         {"client": 5},
@@ -210,6 +210,11 @@ def test_odd_scopes(keys: dict[str, Any]) -> None:
     with pytest.raises(ServerError, match="the server gave a scope") as caught:
         environ_of(**keys)
     assert request_line(SCOPE | keys) in str(caught.value)
+
+
+def test_query_as_text() -> None:
+    """The law: a test client that gives the query as text, which applications take, is served."""
+    assert environ_of(query_string="a=%C3%A9&b=\xe9")["QUERY_STRING"] == "a=%C3%A9&b=\xc3\xa9"
 
 
 @pytest.mark.parametrize("missing", ["method", "path"])

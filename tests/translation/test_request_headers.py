@@ -69,8 +69,8 @@ def test_fields_become_keys(fields: Fields, expected: dict[str, str]) -> None:
         ([(b"x-y", b"proxy"), (b"X_Y", b"client"), (b"x_y", b"client")], {"HTTP_X_Y": "proxy"}),
         ([(b"x_y-z", b"1"), (b"x-y-z", b"proxy")], {"HTTP_X_Y_Z": "proxy"}),
         ([(b"x_y", b"1"), (b"x_\xe9", b"2"), (b"x_ y", b"3"), (b"_\r\n", b"4")], {"HTTP_X_Y": "1"}),
-        ([(b"content_length", b"9"), (b"content-length", b"5")], {"HTTP_CONTENT_LENGTH": "9", "CONTENT_LENGTH": "5"}),
-        ([(b"content_type", b"evil"), (b"content-type", b"a/b")], {"HTTP_CONTENT_TYPE": "evil", "CONTENT_TYPE": "a/b"}),
+        ([(b"content_length", b"9"), (b"content-length", b"5")], {"CONTENT_LENGTH": "5"}),
+        ([(b"content_type", b"evil"), (b"content-type", b"a/b")], {"CONTENT_TYPE": "a/b"}),
         ([(b"proxy", b"evil")], {}),
     ],
 )

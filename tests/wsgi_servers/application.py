@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -21,69 +18,8 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from bridge import AsgiToWsgi
 from bridge._types import Receive, Scope, Send
 from tests.servers.content import BLOCK, blocks
-from tests.wsgi_servers.diary import Diary
+from tests.wsgi_servers.exchange import TEXT, Exchange, diary
 from tests.wsgi_servers.pace import EVENTS, TICK
-
-TEXT = (b"content-type", b"text/plain")
-
-diary = Diary.of_this_process()
-
-
-class Exchange:
-    """One request and its response."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.send = send
-        self.arguments = dict(parse_qsl(scope["query_string"].decode()))
-        self.name = self.arguments.get("name", "")
-
-    def note(self, event: str) -> None:
-        """Write into the diary, under the name that the client chose."""
-        diary.write(self.name, event)
-
-    async def start(self, *headers: tuple[bytes, bytes], status: int = 200) -> None:
-        """Send the start of the response."""
-        await self.send({"type": "http.response.start", "status": status, "headers": list(headers)})
-
-    async def body(self, body: bytes, *, more: bool = False) -> None:
-        """Send a piece of the body."""
-        await self.send({"type": "http.response.body", "body": body, "more_body": more})
-
-    async def text(self, text: str) -> None:
-        """Send a whole response of known length."""
-        body = text.encode()
-        await self.start(TEXT, (b"content-length", b"%d" % len(body)))
-        await self.body(body)
-
-    async def json(self, value: Any) -> None:
-        """Send a whole response that tells a value; bytes become text of the same code points."""
-        await self.text(json.dumps(value, default=lambda found: found.decode("latin-1") if found else ""))
-
-    async def chunks(self) -> Any:
-        """The pieces of the request's body; OSError if the client goes before its end."""
-        more = True
-        while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ConnectionResetError("the client has gone")
-            yield message["body"]
-            more = message["more_body"]
-
-    @contextmanager
-    def leaving_noted(self) -> Iterator[None]:
-        """Tell the diary how a block ended, last that it has."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            self.note("cancelled")
-            raise
-        except OSError:
-            self.note("refused")
-            raise
-        finally:
-            self.note("finally")
 
 
 async def hello(exchange: Exchange) -> None:

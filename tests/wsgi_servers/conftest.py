@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.matrix.directions import ASGI_TO_WSGI
+from tests.matrix.printing import print_matrix
 from tests.wsgi_servers.kinds import KINDS, Kind
 from tests.wsgi_servers.serving import Served, serving
 
@@ -40,3 +42,8 @@ def own(kind: Kind, tmp_path: Path) -> Iterator[Served]:
     with serving(kind, tmp_path) as served:
         yield served
         sys.stdout.write(served.server.log())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table, as it was seen."""
+    print_matrix(terminalreporter, ASGI_TO_WSGI)

@@ -5,12 +5,13 @@ Some of these servers run one request at a time, or several processes: no reques
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import anyio  # of native applications hypercorn runs some on trio
 
 from tests.servers.rendezvous import PATIENCE
 
@@ -53,11 +54,24 @@ class Diary:
     async def allowed(self, name: str) -> bool:
         """Wait until the test allows it; False if it never does."""
         deadline = time.monotonic() + PATIENCE
-        while not self._permission(name).exists():
+        while not self.is_allowed(name):
             if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(_PAUSE)
+            await anyio.sleep(_PAUSE)
         return True
+
+    def wait_until_allowed(self, name: str) -> bool:
+        """The same in a thread."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.is_allowed(name):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
+        return True
+
+    def is_allowed(self, name: str) -> bool:
+        """Whether the test has allowed it."""
+        return self._permission(name).exists()
 
     # ---- for tests
 

@@ -47,11 +47,15 @@ class Served:
 
 
 @contextmanager
-def serving(kind: AnyKind, directory: Path, application: str = "application:application") -> Iterator[Served]:
-    """Serve `application` (MODULE:ATTRIBUTE in this folder) while the block runs."""
+def serving(
+    kind: AnyKind,
+    directory: Path,
+    application: str = "application:application",
+    *,
+    package: str = "tests.wsgi_servers",
+) -> Iterator[Served]:
+    """Serve `application` (MODULE:ATTRIBUTE in `package`) while the block runs."""
     if isinstance(kind, Kind) and kind.missing:
-        pytest.skip(f"{kind.name} {kind.missing}")
-    with running(
-        kind, application, directory, package="tests.wsgi_servers", environment={VARIABLE: str(directory)}
-    ) as server:
+        pytest.fail(f"{kind.name} {kind.missing}")
+    with running(kind, application, directory, package=package, environment={VARIABLE: str(directory)}) as server:
         yield Served(server, Diary(directory))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.matrix.behaviours import Behaviour
 from tests.servers.content import BLOCK, blocks, digest
 from tests.servers.test_mounts import BOUNDARY, FORM_TYPE, multipart
-from tests.servers.wire import LAST_CHUNK, Wire, chunked, head
+from tests.servers.wire import Wire, head
 from tests.wsgi_servers import apache
 from tests.wsgi_servers.kinds import ORIGINALS, Kind
-from tests.wsgi_servers.limits import Limit, limited
-from tests.wsgi_servers.probes import loses_chunked_bodies
+from tests.wsgi_servers.limits import limited
 from tests.wsgi_servers.serving import Served, serving
 
 
@@ -32,19 +32,6 @@ def test_post(served: Served) -> None:
     assert answer.body.decode() == f"{size} {digest(size)}"
 
 
-def test_chunked_post(served: Served, kind: Kind) -> None:
-    """A2: a body in the chunked transfer coding is read to its end where the server decodes it, else it is lost."""
-    size = 5 * BLOCK
-    body = b"".join(blocks(size))
-    if limited(kind, Limit.NO_CHUNKED_BODIES):
-        assert loses_chunked_bodies(served)
-        return
-    with Wire(served.port) as wire:
-        wire.send(head("POST", "/hash", "Transfer-Encoding: chunked"))
-        wire.send(chunked(body[:1], body[1 : BLOCK + 3]), chunked(body[BLOCK + 3 :]), LAST_CHUNK)
-        assert wire.answer().body.decode() == f"{size} {digest(size)}"
-
-
 def test_form(served: Served) -> None:
     """A2: Starlette parses a posted form."""
     answer = served.server.ask("/form", "POST", b"a=1&b=%C3%A9&a=2", {"Content-Type": FORM_TYPE})
@@ -57,11 +44,6 @@ def test_multipart(served: Served) -> None:
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     answer = served.server.ask("/form", "POST", multipart(file), headers)
     assert answer.json() == [["note", "kept"], ["file", ["a.bin", hashlib.sha256(file).hexdigest()]]]
-
-
-def test_repeated_headers(served: Served) -> None:
-    """A4: Set-Cookie fields stay apart and in order."""
-    assert served.server.ask("/cookies").all("Set-Cookie") == ["a=1", "b=2; Path=/"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +76,7 @@ def test_keep_alive(served: Served, kind: Kind) -> None:
                 wire.send(head("POST", "/hash", f"Content-Length: {size}"), *blocks(size))
                 response = wire.response("POST")
                 assert response.read().decode() == f"{size} {digest(size)}"
-                stays = not response.will_close and not limited(kind, Limit.CLOSES_UNANNOUNCED)
+                stays = not response.will_close and not limited(kind, Behaviour.KEPT_ALIVE)
 
 
 def test_an_unread_body(served: Served) -> None:

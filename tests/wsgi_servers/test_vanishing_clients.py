@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.matrix.behaviours import Behaviour
 from tests.servers.content import BLOCK
 from tests.servers.probes import fresh_name
 from tests.servers.running import eventually
 from tests.servers.wire import Wire, chunked, head
 from tests.wsgi_servers.kinds import ORIGINALS, Kind
-from tests.wsgi_servers.limits import Limit, limited
+from tests.wsgi_servers.limits import limited
 from tests.wsgi_servers.serving import Served
 
 WITHIN = 3.0  # seconds
@@ -89,7 +90,7 @@ def test_a_silent_stream(served: Served, kind: Kind) -> None:
         wire.send(head("GET", f"/silent?name={name}"))
         assert wire.response().read1(100) == b"first"
         wire.close()
-    deaf = limited(kind, Limit.SILENT_STREAMS_HEAR_NOTHING)
+    deaf = limited(kind, Behaviour.SILENT_STREAM)
     assert eventually(lambda: "heard" in served.diary.events(name), 0.3 if deaf else WITHIN) is not deaf
     served.diary.allow(name)
     events = served.events(name, "finally", WITHIN)
@@ -106,11 +107,11 @@ def test_half_an_upload(served: Served, kind: Kind, framing: str, way: Callable[
         wire.send(head("POST", f"/upload?name={name}", framing), chunked(half) if is_chunked else half)
         eventually(lambda: "read" in served.diary.events(name), within=0.5)
         way(wire)
-    if is_chunked and limited(kind, Limit.NO_CHUNKED_BODIES):
+    if is_chunked and limited(kind, Behaviour.CHUNKED_UPLOAD):
         assert served.events(name, "finally", WITHIN) == ["whole", "finally"]
-    elif is_chunked and limited(kind, Limit.HALF_CHUNKED_BODIES_LOOK_WHOLE):
+    elif is_chunked and limited(kind, Behaviour.ABORTED_CHUNKED_UPLOAD):
         assert served.events(name, "finally", WITHIN) == ["read", "whole", "finally"]
-    elif limited(kind, Limit.GATHERS_UPLOADS):
+    elif limited(kind, Behaviour.STREAMED_UPLOAD):
         assert served.diary.events(name) == []
     else:
         events = served.events(name, "finally", WITHIN)

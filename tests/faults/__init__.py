@@ -1,0 +1,1 @@
+"""What the adapters do when the world around them breaks: each fault, its stated outcome, in both directions."""
