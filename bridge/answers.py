@@ -95,3 +95,10 @@ class FileOfAnswer(io.BufferedReader):
         super().close()
         if body is not None:
             body.finish()
+
+    def __del__(self) -> None:
+        # In whatever thread that is: not the one to wait in.
+        body, self._body = getattr(self, "_body", None), None
+        if body is not None:
+            body.forsake()
+        super().__del__()

@@ -310,6 +310,7 @@ class AsgiRequest:
             return self._answer(start_response)
         except BaseException:
             # The application's error, or one from outside: a signal handler's, a greenlet that is killed.
+            self._is_forsaken = True
             self._leave()
             raise
         finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import gc
 import io
 import threading
 from pathlib import Path
@@ -13,8 +15,8 @@ import anyio.lowlevel
 import pytest
 import sniffio
 
-from bridge import AsgiToWsgi, WsgiToAsgi
-from tests.harness import BACKENDS, LIMIT, Exchange, fetch, http_scope, request, run
+from bridge import AsgiToWsgi, BridgeError, WsgiToAsgi
+from tests.harness import BACKENDS, LIMIT, Exchange, eventually, fetch, http_scope, request, run
 from tests.harness.settling import stays
 from tests.harness.wsgi_call import Call, serve
 
@@ -372,3 +374,154 @@ def test_the_library_of_the_loop_is_found(backend: str) -> None:
             assert (await request(other)).body == b"asyncio"
 
         run(main, backend=backend)
+
+
+HERE: contextvars.ContextVar[str] = contextvars.ContextVar("here", default="nothing")
+BETWEEN: contextvars.ContextVar[str] = contextvars.ContextVar("between", default="nothing")
+
+
+class Where:
+    """A WSGI application of three chunks that notes the thread of each step, and what it sees of the context."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, int] = {}
+        self.seen: tuple[str, str] = ("", "")
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.note("call")
+        self.seen = HERE.get(), BETWEEN.get()
+        HERE.set("the application's")
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return self
+
+    def note(self, step: str) -> None:
+        self.steps[step] = threading.get_ident()
+
+    def __iter__(self) -> Any:
+        for number in range(3):
+            self.note(f"chunk {number}")
+            yield b"%d" % number
+
+    def close(self) -> None:
+        self.note("close")
+
+
+def ask_here(wsgi: Any) -> bytes:
+    """Make a request in this very thread and context."""
+    iterable = wsgi(Call(wsgi).environ, lambda *_: lambda _chunk: None)
+    body = b"".join(iterable)
+    iterable.close()
+    return body
+
+
+def test_it_runs_in_the_thread_of_the_server() -> None:
+    """The law, A12: application, iteration and `close()` run in the server's thread, and in its very context."""
+    app = Where()
+    HERE.set("the server's")
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        async def passing_on(message: Any) -> None:
+            await send(message)
+
+        await inner({**scope, "state": {}}, receive, passing_on)
+
+    with WsgiToAsgi(app) as inner:
+        for outer in (inner, middleware):
+            HERE.set("the server's")
+            with AsgiToWsgi(outer, lifespan="off") as wsgi:
+                assert ask_here(wsgi) == b"012"
+            assert app.seen == ("the server's", "nothing")
+            assert HERE.get() == "the application's"
+            assert len(app.steps) == 5
+            assert set(app.steps.values()) == {threading.get_ident()}
+
+
+def test_variables_of_middleware_are_seen() -> None:
+    """W15: what ASGI middleware sets is seen in the server's thread too, and leaks to nobody then."""
+    app = Where()
+    HERE.set("the server's")
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        BETWEEN.set("the middleware's")
+        await inner(scope, receive, send)
+
+    with WsgiToAsgi(app) as inner, AsgiToWsgi(middleware, lifespan="off") as wsgi:
+        assert ask_here(wsgi) == b"012"
+    assert app.seen == ("the server's", "the middleware's")
+    assert (HERE.get(), BETWEEN.get()) == ("the server's", "nothing")
+    assert set(app.steps.values()) == {threading.get_ident()}
+
+
+@pytest.mark.parametrize(
+    "options", [{"threads": 2}, {"max_queued": 5}, {"max_body_size": 1000}, {"read_timeout": 5.0}, {"body": "stream"}]
+)
+def test_options_for_workers_are_heeded(options: dict[str, Any]) -> None:
+    """W14: an adapter with options for threads or bodies runs its application in a worker, there too."""
+    app = Where()
+    with WsgiToAsgi(app, **options) as inner, AsgiToWsgi(inner, lifespan="off") as wsgi:
+        assert ask_here(wsgi) == b"012"
+    assert len(set(app.steps.values())) == 1
+    assert threading.get_ident() not in app.steps.values()
+
+
+def test_middleware_with_a_hand_in_the_body() -> None:
+    """A2: where middleware receives the body, the application reads what that makes of it, in a worker."""
+    read: list[bytes] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        read.append(environ["wsgi.input"].read())
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        async def upper() -> Any:
+            message = await receive()
+            return {**message, "body": message.get("body", b"").upper()}
+
+        await inner(scope, upper, send)
+
+    with WsgiToAsgi(app) as inner, AsgiToWsgi(middleware, lifespan="off") as wsgi:
+        assert serve(wsgi, "POST", body=b"body").body == b"ok"
+    assert read == [b"BODY"]
+
+
+def test_a_server_that_fails_in_start_response() -> None:
+    """B1: what the server raises comes back to it, and the application is closed all the same."""
+    app = Where()
+    error = RuntimeError("the server's")
+
+    def fails(*_: Any) -> Any:
+        raise error
+
+    with WsgiToAsgi(app) as inner, AsgiToWsgi(inner, lifespan="off", disconnect_grace=None) as wsgi:
+        with pytest.raises(RuntimeError) as caught:
+            wsgi(Call(wsgi).environ, fails)
+        assert caught.value is error
+        eventually(lambda: "close" in app.steps, "the application is closed")
+        eventually(lambda: wsgi.stats().in_flight == 0, "nothing is in flight")
+
+
+def test_a_server_that_forgets_close() -> None:
+    """B1: an application whose answer is dropped is closed in another thread."""
+    app = Where()
+    with WsgiToAsgi(app) as inner, AsgiToWsgi(inner, lifespan="off") as wsgi:
+        iterable: Any = wsgi(Call(wsgi).environ, lambda *_: lambda _chunk: None)
+        next(iterable)
+        del iterable
+        gc.collect()
+        eventually(lambda: "close" in app.steps, "the application is closed")
+        eventually(lambda: wsgi.stats().in_flight == 0, "nothing is in flight")
+
+
+def test_the_adapter_is_closed_meanwhile() -> None:
+    """A11, B1: an adapter that is closed while the server holds an answer closes the application."""
+    app = Where()
+    with WsgiToAsgi(app) as inner:
+        wsgi = AsgiToWsgi(inner, lifespan="off", shutdown_grace=0.1)
+        iterable: Any = wsgi(Call(wsgi).environ, lambda *_: lambda _chunk: None)
+        next(iterable)
+        wsgi.close()
+        assert "close" in app.steps
+        with pytest.raises(BridgeError):
+            list(iterable)
+        iterable.close()
