@@ -65,6 +65,7 @@ def _on_waitress(
     with _until_stopped():
         while serving.is_alive():
             serving.join(1.0)
+    server.adj.log_socket_errors = False  # its thread goes on, also when the process closes the listener
     if adapter is None:
         server.task_dispatcher.shutdown(timeout=STOP_GRACE)
     else:

@@ -114,7 +114,7 @@ def test_every_waiting_receive() -> None:
 def test_polling_with_starlette() -> None:
     """A3: Starlette's is_disconnected() is false while the client is served, and true once the server closed."""
     found: list[bool] = []
-    over = Gate("over")
+    asked, over = Gate("asked while the client is there"), Gate("over")
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
@@ -123,6 +123,7 @@ def test_polling_with_starlette() -> None:
         await send(start(200, PLAIN))
         await send(chunk(b"a"))
         found.append(await request.is_disconnected())
+        asked.open()
         async with asyncio.timeout(10):
             while not await request.is_disconnected():
                 await turns(1)
@@ -131,6 +132,7 @@ def test_polling_with_starlette() -> None:
     call = Call(adapt(app), "POST", body=b"abc", hold_after=1)
     with call:
         call.held.wait()
+        asked.wait()
         call.leave()
         over.wait()
     assert found == [False, False]

@@ -1,6 +1,7 @@
-"""The tests of frameworks that pass only without the adapters, each with the reason why no bridge could pass it.
+"""The tests of frameworks that pass only without the adapters, each with its reason.
 
-The reasons are those of the law's closed list. A test that is not here, and one that is here for nothing, is a failure.
+Trailers, the debug extension and the start that waits for the first byte are on the law's closed list; the event loop
+and the race after HEAD are not. A test that is not here, and one that is here for nothing, is a failure.
 """
 
 from __future__ import annotations
