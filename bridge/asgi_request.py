@@ -155,6 +155,7 @@ class AsgiRequest:
         self._limit = options.write_buffer
         self._environ = environ
         scope = scope_from_environ(environ)
+        environ.pop(CLOSES_LATE, None)  # of an earlier request with the same dict
         self._outliving: Outliving | None = None
         view = environ.get("asgi.scope")
         if view is not None and isinstance(view, ScopeView):
@@ -433,8 +434,9 @@ class AsgiRequest:
             self._serve_wsgi_application(None)
         self._leave()
         if CLOSES_LATE in self._environ:
-            # If its answer was not complete the application may be in code of its own, and is not waited for long.
-            self._serve_wsgi_application(None if self._ended else _ENDS_WITHIN)
+            # Not for long: it may be in code of its own, and what goes on may be background work of what is between.
+            self._serve_wsgi_application(_ENDS_WITHIN)
+            self._environ.pop(CLOSES_LATE, None)  # an error that comes now is for the log
         if self._is_settled and self._error is not None and self._ended:
             raise self._error_for_server()
 
