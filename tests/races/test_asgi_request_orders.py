@@ -155,9 +155,9 @@ class Scene:
         environ = wsgi_environ("POST", "/")
         environ["wsgi.input"] = io.BytesIO(b"aabbc")
         environ["CONTENT_LENGTH"] = "5"
-        if closes_late:
-            environ[CLOSES_LATE] = True
         self.request = kind(home, environ, self)  # type: ignore[arg-type]
+        if closes_late:
+            environ[CLOSES_LATE] = True  # as the inner adapter does when it is called
         run.start(self.loop.run_all, "loop")
         run.start(self.serve, "serving thread")
 
