@@ -16,21 +16,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import io
 import logging
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bridge._asgiref import RequestTasks, mark_worker, take_over_context, unmark_worker
-from bridge._types import Environ, NativeHeaders, OptExcInfo, Scope, Send
-from bridge.environ_views import EnvironView, ScopeView
+from bridge._types import Environ, Scope, Send
+from bridge.answering import Answering
+from bridge.environ_views import ScopeView
 from bridge.errors import AdapterClosed, ApplicationError, ClientDisconnected
 from bridge.file_wrapper import BLOCK_SIZE, FileWrapper, plan_transfer
 from bridge.input import Input
-from bridge.translation.nesting import environ_within
-from bridge.translation.requests import environ_from_scope, request_line
 from bridge.translation.responses import WsgiResponse
 from bridge.wsgi_request import error_for_loop
 
@@ -45,7 +42,7 @@ logger = logging.getLogger("bridge")
 _OF_SERVER = ("wsgi.input", "wsgi.input_terminated", "wsgi.early_hints", "wsgi.multithread")
 
 
-class RequestInServingThread:
+class RequestInServingThread(Answering):
     """One request; ``respond_in_loop`` is awaited in the loop.
 
     server: the request of the outer adapter, which has agreed to serve this one.
@@ -74,6 +71,7 @@ class RequestInServingThread:
         first = server.first_context
         is_changed = any(first.get(variable, first) is not context[variable] for variable in context)
         self._context: contextvars.Context | None = context if is_changed else None
+        self._view: ScopeView | None = None
         self._response = WsgiResponse(scope.get("method", ""))
         self._iterable: Any = None
         self._iterator: Iterator[bytes] | None = None
@@ -189,10 +187,6 @@ class RequestInServingThread:
     def abandon(self) -> None:
         """Do nothing: the server's thread looks itself whether its loop has ended."""
 
-    def describe(self) -> str:
-        """Return what a log calls this request by."""
-        return request_line(self._scope)
-
     # ---- the serving thread ------------------------------------------------------------------------------------------
 
     def _run_in_thread(self, run: Callable[[], None]) -> None:
@@ -267,63 +261,38 @@ class RequestInServingThread:
         self._is_over = True
 
     def _close_in_thread(self) -> None:
-        self._tasks.forgive()
+        self._learned()
         close = getattr(self._iterable, "close", None)
         self._iterable = self._iterator = None
         if close is not None:
             close()
 
     def _environ(self) -> Environ:
-        adapter, scope = self._adapter, self._scope
-        outer: Environ = scope["wsgi.environ"]
-        environ = environ_from_scope(scope, self._headers, mount=adapter.mount, underscores=adapter.underscore_headers)
-        environ["wsgi.errors"] = sys.stderr if sys.stderr is not None else io.StringIO()
-        environ = environ_within(environ, scope, self._headers, outer)
+        environ = super()._environ()
+        outer: Environ = self._scope["wsgi.environ"]
         environ.pop("wsgi.input_terminated", None)
         environ.update((key, outer[key]) for key in _OF_SERVER if key in outer)
         if self._server.has_read:
             environ["wsgi.input"] = Input(self._server.read_in_serving_thread)
             environ["wsgi.input_terminated"] = True
-        environ["wsgi.file_wrapper"] = FileWrapper
-        environ["bridge.disconnected"] = self.is_gone
-        if isinstance(scope, MutableMapping):
-            environ["asgi.scope"] = ScopeView(scope)
-        state = scope.get("state")
-        if state is not None:
-            environ["asgi.state"] = EnvironView(state, "asgi.state")
         return environ
 
     def is_gone(self) -> bool:
-        """Tell whether the client has gone away: ``environ["bridge.disconnected"]``."""
+        """Tell whether the client has gone away."""
         return self._gone
 
-    def _start_response(
-        self, status: str, headers: NativeHeaders, exc_info: OptExcInfo | None = None
-    ) -> Callable[[bytes], None]:
-        try:
-            self._response.start_response(status, headers, exc_info)
-        finally:
-            exc_info = None  # PEP 3333: it would be a cycle through the traceback's frames
-        return self._write
+    def _learned(self) -> None:
+        self._tasks.forgive()
 
-    def _write(self, chunk: bytes, /) -> None:
-        """Send a chunk: the callable that ``start_response`` returns (PEP 3333, "The write() Callable")."""
-        if self._gone:
-            raise ClientDisconnected(f"the client went away before {self.describe()} was answered whole")
-        remaining = self._response.remaining
-        self._take(chunk)
-        if self._chunks:
-            sent = asyncio.run_coroutine_threadsafe(self._send_chunks_in_loop(), self._asyncio_loop())
-            self._server.write_in_serving_thread(sent)
-            try:
-                sent.result()
-            except OSError:
-                self._gone = True
-                raise
-        if remaining is not None and len(chunk) > remaining and not self._response.bodiless:
-            raise ApplicationError(
-                f"the application wrote more than the {self._response.declared} bytes that it declared (Content-Length)"
-            )
+    def _send_written(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        sent = asyncio.run_coroutine_threadsafe(self._send_chunks_in_loop(), self._asyncio_loop())
+        self._server.write_in_serving_thread(sent)
+        try:
+            sent.result()
+        except OSError:
+            self._gone = True
+            raise
 
     def _asyncio_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._home.loop.asyncio_loop

@@ -19,17 +19,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import io
 import logging
-import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge._asgiref import RequestTasks, mark_worker, take_over_context, unmark_worker
-from bridge._types import Environ, Message, NativeHeaders, OptExcInfo, Scope, Send
-from bridge.environ_views import EnvironView, ScopeView
+from bridge._types import Environ, Message, Scope, Send
+from bridge.answering import Answering
+from bridge.environ_views import ScopeView
 from bridge.errors import (
     AdapterClosed,
     ApplicationError,
@@ -46,8 +45,7 @@ from bridge.input import Input
 from bridge.outliving import CLOSES_LATE, Outliving
 from bridge.refusals import refusal_messages, refuse
 from bridge.request_body import LOOK_UP_SECONDS, RequestBody
-from bridge.translation.nesting import environ_within
-from bridge.translation.requests import environ_from_scope, request_line
+from bridge.translation.requests import request_line
 from bridge.translation.responses import WsgiResponse, early_hint_links
 
 if TYPE_CHECKING:
@@ -83,7 +81,7 @@ def error_for_loop(error: BaseException, request: str) -> BaseException:
     return error
 
 
-class WsgiRequest:
+class WsgiRequest(Answering):
     """One request: ``respond`` is awaited in the loop; everything else follows from it."""
 
     __slots__ = (
@@ -120,7 +118,6 @@ class WsgiRequest:
         "_tasks",
         "_timer",
         "_transfer",
-        "_view",
         "body",
         "generation",
         "gone",
@@ -541,10 +538,6 @@ class WsgiRequest:
     def _is_done(self) -> bool:
         return self._done
 
-    def describe(self) -> str:
-        """Return what a log calls this request by."""
-        return request_line(self._scope)
-
     # ---- the worker's side -------------------------------------------------------------------------------------------
 
     def run_in_worker(self) -> None:
@@ -612,29 +605,19 @@ class WsgiRequest:
 
     def _close_iterable_in_worker(self, iterable: Any) -> None:
         self._response.finish_writing()
-        self._learned_in_worker()
+        self._learned()
         close = getattr(iterable, "close", None)
         if close is not None:
             close()
 
     def _environ(self) -> Environ:
-        adapter = self._adapter
+        environ = super()._environ()
         scope = self._scope
-        environ = environ_from_scope(scope, self._headers, mount=adapter.mount, underscores=adapter.underscore_headers)
-        environ["wsgi.errors"] = sys.stderr if sys.stderr is not None else io.StringIO()
         outer = scope.get("wsgi.environ")
         if type(outer) is dict:
-            environ = environ_within(environ, scope, self._headers, outer)
             outer[CLOSES_LATE] = True
         environ["wsgi.input"] = Input(self._take_in_worker)
-        environ["wsgi.file_wrapper"] = FileWrapper
-        environ["wsgi.multithread"] = adapter.multithread
-        environ["bridge.disconnected"] = self.is_gone
-        if isinstance(scope, MutableMapping):
-            environ["asgi.scope"] = self._view = ScopeView(scope)
-        state = scope.get("state")
-        if state is not None:
-            environ["asgi.state"] = EnvironView(state, "asgi.state")
+        environ["wsgi.multithread"] = self._adapter.multithread
         extensions = scope.get("extensions")
         if extensions and "http.response.early_hint" in extensions:
             environ["wsgi.early_hints"] = self._early_hints
@@ -644,41 +627,16 @@ class WsgiRequest:
         try:
             return self.body.take_in_worker()
         except ClientDisconnected:
-            self._learned_in_worker()
+            self._learned()
             raise
 
-    def _learned_in_worker(self) -> None:
-        """Take note that the application has been told that its client is gone: what it does now is clean-up."""
+    def _learned(self) -> None:
         if self._tasks is not None:
             self._tasks.forgive()
 
     def is_gone(self) -> bool:
         """Tell whether the client has gone away, as far as the server has said: ``environ["bridge.disconnected"]``."""
         return self.gone
-
-    def _start_response(
-        self, status: str, headers: NativeHeaders, exc_info: OptExcInfo | None = None
-    ) -> Callable[[bytes], None]:
-        try:
-            self._response.start_response(status, headers, exc_info)
-        finally:
-            exc_info = None  # PEP 3333: it would be a cycle through the traceback's frames
-        return self._write
-
-    def _write(self, chunk: bytes, /) -> None:
-        """Send a chunk: the callable that ``start_response`` returns (PEP 3333, "The write() Callable")."""
-        response = self._response
-        if self.gone:
-            self._learned_in_worker()
-            raise ClientDisconnected(f"the client went away before {request_line(self._scope)} was answered whole")
-        remaining = response.remaining
-        sendable = response.chunk(chunk)
-        if sendable:
-            self._put_in_worker(sendable)
-        if remaining is not None and len(chunk) > remaining and not response.bodiless:
-            raise ApplicationError(
-                f"the application wrote more than the {response.declared} bytes that it declared (Content-Length)"
-            )
 
     def _early_hints(self, headers: Iterable[tuple[str, str]], /) -> None:
         """Send ``103 Early Hints`` with the Link fields among headers; nothing once the response has started."""
@@ -730,6 +688,9 @@ class WsgiRequest:
         # PEP 3333, "Handling the Content-Length Header": stop when enough was sent. The application is asked once more
         # after the last declared byte, so that code behind its last yield runs as it does under other servers.
         return bool(chunk)
+
+    def _send_written(self, chunk: bytes) -> None:
+        self._put_in_worker(chunk)
 
     def _put_in_worker(self, chunk: bytes) -> None:
         response = self._response
@@ -808,7 +769,7 @@ class WsgiRequest:
         context = self._context
         close, self._close_later = self._close_later, None
         self._response.finish_writing()
-        self._learned_in_worker()
+        self._learned()
         try:
             context.run(self._close_marked_in_worker, close)
         except BaseException as error:  # noqa: BLE001  raised to the server by the loop

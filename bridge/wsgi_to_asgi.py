@@ -211,7 +211,7 @@ class WsgiToAsgi:
             else:
                 home.completed += 1
             return
-        server = self._server_with_thread(scope, receive)
+        server = self._server_with_thread(scope, receive) if "wsgi.environ" in scope else None
         if server is not None:
             await RequestInServingThread(self, home, scope, headers, send, server).respond_in_loop()
             return
@@ -241,7 +241,7 @@ class WsgiToAsgi:
         if (
             type(request) is not AsgiRequest
             or not self._may_run_in_servers_thread
-            or type(scope.get("wsgi.environ")) is not dict
+            or type(scope["wsgi.environ"]) is not dict
             or not request.serve_wsgi_in_loop()
         ):
             return None

@@ -17,6 +17,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from bridge import AsgiToWsgi
 from bridge._types import Receive, Scope, Send
+from tests.matrix.asgi_site import fail_after, fail_before, no_content
 from tests.servers.content import BLOCK, blocks
 from tests.wsgi_servers.exchange import TEXT, Exchange, diary
 from tests.wsgi_servers.pace import EVENTS, TICK
@@ -85,36 +86,10 @@ async def events(exchange: Exchange) -> None:
     await exchange.body(b"")
 
 
-async def cookies(exchange: Exchange) -> None:
-    """One field name, repeated."""
-    await exchange.start(TEXT, (b"set-cookie", b"a=1"), (b"x-between", b"yes"), (b"set-cookie", b"b=2; Path=/"))
-    await exchange.body(b"cookies")
-
-
-async def no_content(exchange: Exchange) -> None:
-    """A status that forbids a body."""
-    await exchange.start((b"x-kept", b"yes"), status=204)
-    await exchange.body(b"")
-
-
 async def not_modified(exchange: Exchange) -> None:
     """A status that forbids a body, with one, as naive middleware has it."""
     await exchange.start((b"etag", b'"v1"'), status=304)
     await exchange.body(b"must not be sent")
-
-
-async def fail_before(exchange: Exchange) -> None:
-    """Raise before the response started."""
-    raise RuntimeError("raised before the start")
-
-
-async def fail_after(exchange: Exchange) -> None:
-    """Raise in the middle of a body; `declared` says whether that body's length was announced."""
-    length = [(b"content-length", b"10")] if exchange.arguments["declared"] == "yes" else []
-    await exchange.start(TEXT, *length)
-    await exchange.body(b"12345", more=True)
-    await asyncio.sleep(TICK)  # the chunk has gone out
-    raise RuntimeError("raised after the start")
 
 
 async def state(exchange: Exchange) -> None:
@@ -233,7 +208,6 @@ PATHS: dict[str, Callable[[Exchange], Awaitable[None]]] = {
     "/": hello,
     "/alive": alive,
     "/background": background,
-    "/cookies": cookies,
     "/download": download,
     "/events": events,
     "/fail-after": fail_after,
