@@ -83,7 +83,7 @@ class RequestInServingThread(Answering):
         self._error: BaseException | None = None
         self._task: asyncio.Task[Any] | None = None
         self._tasks = RequestTasks()
-        self._gone = False  # written by the loop at any time; the thread looks at it before each step
+        self._gone = False  # may come at any time; both sides look at it between steps
         self._was_aborted = False
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
@@ -105,12 +105,18 @@ class RequestInServingThread(Answering):
             if not self._was_aborted:
                 home.disconnected += 1
                 raise
+        except Exception:  # from send(): an error of the server's, or of what stands between
+            self._give_up_in_loop()
+            home.failed += 1
+            raise
         finally:
-            await self._close_in_loop()
-            home.leave(self)
-            self._task = None
-            error, self._error = self._error, None
-            self._server.wsgi_application_is_done_in_loop(error)
+            try:
+                await self._close_in_loop()
+            finally:
+                home.leave(self)
+                self._task = None
+                error, self._error = self._error, None
+                self._server.wsgi_application_is_done_in_loop(error)
         if self._was_aborted:
             error = AdapterClosed(f"the adapter was closed while {self.describe()} was running")
         if error is not None:
@@ -134,7 +140,7 @@ class RequestInServingThread(Answering):
                 return
             if self._is_over or self._chunks:
                 await self._send_chunks_in_loop()
-            if self._is_over or self._error is not None:
+            if self._is_over or self._gone or self._error is not None:
                 return
             await self._step_in_loop(self._next_in_thread)
 
@@ -156,7 +162,10 @@ class RequestInServingThread(Answering):
         await asyncio.wrap_future(self._server.run_in_serving_thread(self._run_in_thread, run))
 
     async def _close_in_loop(self) -> None:
-        """Run the iterable's ``close()``, whatever happens to this task meanwhile."""
+        """Run the iterable's ``close()``, whatever happens to this task meanwhile.
+
+        Raises CancelledError after it if the task was cancelled.
+        """
         self._response.finish_writing()
         if getattr(self._iterable, "close", None) is None:
             return
@@ -164,11 +173,15 @@ class RequestInServingThread(Answering):
         # A server that gets an answer whole closes it; where it gets none, it waits in this very request.
         submit = server.close_in_serving_thread if self._is_complete else server.run_in_serving_thread
         closing = asyncio.wrap_future(submit(self._run_in_thread, self._close_in_thread))
+        cancelled: asyncio.CancelledError | None = None
         while not closing.done():
             try:
                 await asyncio.shield(closing)
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 self._give_up_in_loop()
+                cancelled = error
+        if cancelled is not None and not self._was_aborted:
+            raise cancelled
 
     def _give_up_in_loop(self) -> None:
         """Let the application end as soon as it lets us: its client is gone, or its call was cancelled."""

@@ -525,3 +525,74 @@ def test_the_adapter_is_closed_meanwhile() -> None:
         with pytest.raises(BridgeError):
             list(iterable)
         iterable.close()
+
+
+def test_an_application_that_goes_on_after_a_failed_write() -> None:
+    """B1: an application that shrugs at a failed write() is asked for nothing more, and closed."""
+    app_steps: list[str] = []
+    left = threading.Event()
+
+    class Shrugging:
+        def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+            write = start_response("200 OK", [("Content-Type", "text/plain")])
+            write(b"first")
+            left.wait(LIMIT)
+            try:
+                write(b"second")
+            except OSError:
+                app_steps.append("shrugged")
+            return self
+
+        def __iter__(self) -> Any:
+            while True:
+                app_steps.append("next")
+                yield b"more"
+
+        def close(self) -> None:
+            app_steps.append("close")
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        async def failing(message: Any) -> None:
+            if message.get("body") == b"second":
+                raise OSError("gone")
+            await send(message)
+
+        left.set()
+        await inner(scope, receive, failing)
+
+    with WsgiToAsgi(Shrugging()) as inner, AsgiToWsgi(middleware, lifespan="off", disconnect_grace=0.05) as wsgi:
+        with pytest.raises(BridgeError):  # the answer was not ended
+            ask_here(wsgi)
+        eventually(lambda: wsgi.stats().in_flight == 0, "nothing is in flight")
+    assert (app_steps[0], app_steps[-1]) == ("shrugged", "close")
+    assert app_steps.count("next") <= 1
+
+
+def test_a_cancellation_during_close_is_not_lost() -> None:
+    """W18: middleware that cancels the call while the application closes gets its cancellation, after the close."""
+    closing, go_on = threading.Event(), threading.Event()
+    outcome: list[str] = []
+
+    def close() -> None:
+        closing.set()
+        outcome.append(f"closed {go_on.wait(LIMIT)}")
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Closing([b"ok"], close)
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        call = asyncio.ensure_future(inner(scope, receive, send))
+        await asyncio.to_thread(closing.wait, LIMIT)
+        call.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        try:
+            await call
+        except asyncio.CancelledError:
+            outcome.append("cancelled")
+
+    with WsgiToAsgi(app) as inner, AsgiToWsgi(middleware, lifespan="off") as wsgi:
+        assert serve(wsgi).body == b"ok"
+        eventually(lambda: wsgi.stats().in_flight + wsgi.stats().background == 0, "nothing is in flight")
+    assert outcome == ["closed True", "cancelled"]

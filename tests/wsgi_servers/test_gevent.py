@@ -19,7 +19,7 @@ from tests.wsgi_servers.pace import SLEEPS
 from tests.wsgi_servers.serving import Served, serving
 
 CLIENTS = 8
-ENDS_WITHIN = 10.0  # seconds
+ENDS_WITHIN = 5.0  # seconds
 
 
 @pytest.fixture
