@@ -670,7 +670,6 @@ class AsgiRequest:
         """Take note that the application is done."""
         late_error: BaseException | None = None
         self._returned = True
-        self._home.leave_in_loop(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._gone:
@@ -708,6 +707,7 @@ class AsgiRequest:
                     f"the application returned without "
                     f"{'an answer' if self._response.state is AWAITING_START else 'ending its answer'}"
                 )
+        self._home.leave_in_loop(self)  # it has been counted: at no moment is it neither in flight nor ended
         if not self._is_settled:
             if self._gone and error is None and not self._ended:
                 error = ClientDisconnected(f"the client of {self.describe()} has gone away")

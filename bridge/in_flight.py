@@ -26,6 +26,7 @@ class InFlight:
     """The requests of one adapter on one loop. All methods run in that loop but those that say otherwise."""
 
     __slots__ = (
+        "_count",
         "_drained",
         "_generation",
         "_ticking",
@@ -46,16 +47,20 @@ class InFlight:
         self.looks_for_stuck = False  # a call_later is set that looks for stuck requests
         self._young: dict[Request, None] = {}  # in order of age; not watched yet
         self._watched: set[Request] = set()
+        self._count = 0  # of both, for other threads: one that looks while a request changes over would miss it
         self._generation = 0
         self._ticking = False
         self._drained: Slot | None = None
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._watched)
+        return self._count
 
     def enter(self, request: Request) -> None:
         """Take in a request that a watch may be set on; it may have been taken in as one that listens for itself."""
-        self._watched.discard(request)
+        if request in self._watched:
+            self._watched.remove(request)
+        else:
+            self._count += 1
         request.generation = self._generation
         self._young[request] = None
         if not self._ticking:
@@ -65,14 +70,18 @@ class InFlight:
     def enter_watched(self, request: Request) -> None:
         """Take in a request that listens for itself."""
         self._watched.add(request)
+        self._count += 1
 
     def leave(self, request: Request) -> None:
-        """Let go of a request."""
+        """Let go of a request; it may have been let go of before."""
         if request in self._young:
             del self._young[request]
+        elif request in self._watched:
+            self._watched.remove(request)
         else:
-            self._watched.discard(request)
-        if not self:
+            return
+        self._count -= 1
+        if not self._count:
             end_wait(self._drained)
 
     def _tick(self) -> None:
@@ -112,6 +121,7 @@ class InFlight:
         self._for_all(lambda request: request.abandon())
         self._young.clear()
         self._watched.clear()
+        self._count = 0
 
     def _for_all(self, call: Callable[[Request], None]) -> None:
         for request in [*self._young, *self._watched]:

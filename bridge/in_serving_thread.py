@@ -97,38 +97,47 @@ class RequestInServingThread(Answering):
         home.enter_watched(self)
         self._task = asyncio.current_task()
         try:
+            await self._answer_and_close_in_loop()
+        except asyncio.CancelledError:
+            home.disconnected += 1
+            raise
+        except Exception:
+            home.failed += 1
+            raise
+        else:
+            if self._gone and not self._is_complete:
+                home.disconnected += 1
+            else:
+                home.completed += 1
+        finally:
+            home.leave(self)  # it has been counted: at no moment is it neither in flight nor ended
+            self._task = None
+
+    async def _answer_and_close_in_loop(self) -> None:
+        try:
             await self._answer_in_loop()
         except OSError:  # from send(): the client is gone
             self._give_up_in_loop()
         except asyncio.CancelledError:
             self._give_up_in_loop()
             if not self._was_aborted:
-                home.disconnected += 1
                 raise
         except Exception:  # from send(): an error of the server's, or of what stands between
             self._give_up_in_loop()
-            home.failed += 1
             raise
         finally:
             try:
                 await self._close_in_loop()
             finally:
-                home.leave(self)
-                self._task = None
                 error, self._error = self._error, None
                 self._server.wsgi_application_is_done_in_loop(error)
         if self._was_aborted:
             error = AdapterClosed(f"the adapter was closed while {self.describe()} was running")
         if error is not None:
-            home.failed += 1
             try:
                 raise error
             finally:
                 del error  # with the traceback it would be a cycle
-        if self._gone and not self._is_complete:
-            home.disconnected += 1
-        else:
-            home.completed += 1
 
     async def _answer_in_loop(self) -> None:
         await self._step_in_loop(self._call_in_thread)

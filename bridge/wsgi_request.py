@@ -188,52 +188,56 @@ class WsgiRequest(Answering):
         """
         home = self._home
         try:
-            if read_ahead is not None:
-                home.enter_watched(self)
-                await read_ahead(self.body, self._adapter.prefetch_size)
-                home.leave(self)
-            if not self.gone:
-                home.enter(self)
-                self._slot = self._loop.slot()
-                self._submit_in_loop()
-                await self._slot
-                await self._send_response_in_loop()
-                if self._refused is not None and not self.gone:
-                    await self._refuse_in_loop(self._refused)
-        except OSError:
-            # From send() or receive(): the server says that the client is gone (specs/www.rst, "Disconnected Client").
-            self.give_up_in_loop()
-        except Overloaded as overloaded:
-            self._done = True
-            await self._refuse_in_loop(overloaded)
-        except GeneratorExit:
-            # The loop was closed under this request; nothing can be awaited, and nobody is there to answer.
-            self.abandon()
-            raise
-        except Exception:
-            # From send() or receive(): an error of the server's.
-            self.give_up_in_loop()
-            home.failed += 1
-            raise
-        except BaseException:
-            # Cancelled.
-            self.give_up_in_loop()
-            home.disconnected += 1
-            if self._view is not None and self._view.outliving is not None:
-                await self._cancelled_in_loop(self._view.outliving)
-            raise
+            try:
+                if read_ahead is not None:
+                    home.enter_watched(self)
+                    await read_ahead(self.body, self._adapter.prefetch_size)
+                if not self.gone:
+                    home.enter(self)
+                    self._slot = self._loop.slot()
+                    self._submit_in_loop()
+                    await self._slot
+                    await self._send_response_in_loop()
+                    if self._refused is not None and not self.gone:
+                        await self._refuse_in_loop(self._refused)
+            except OSError:
+                # From send() or receive(): the server says that its client is gone (specs/www.rst, "Disconnected
+                # Client").
+                self.give_up_in_loop()
+            except Overloaded as overloaded:
+                self._done = True
+                await self._refuse_in_loop(overloaded)
+            except GeneratorExit:
+                # The loop was closed under this request; nothing can be awaited, and nobody is there to answer.
+                self.abandon()
+                raise
+            except Exception:
+                # From send() or receive(): an error of the server's.
+                self.give_up_in_loop()
+                home.failed += 1
+                raise
+            except BaseException:
+                # Cancelled.
+                self.give_up_in_loop()
+                home.disconnected += 1
+                if self._view is not None and self._view.outliving is not None:
+                    await self._cancelled_in_loop(self._view.outliving)
+                raise
+            finally:
+                self._end_in_loop()
+            outliving = None if self._view is None else self._view.outliving
+            if outliving is not None and not outliving.is_forsaken:
+                home.leave(self)  # its answer has ended
+                await self._outlived_in_loop(outliving)
+            error, self._error = self._error, None
+            if error is not None:
+                home.failed += 1
+            elif self.gone and not self._is_complete:
+                home.disconnected += 1
+            else:
+                home.completed += 1
         finally:
-            self._leave_in_loop()
-        outliving = None if self._view is None else self._view.outliving
-        if outliving is not None and not outliving.is_forsaken:
-            await self._outlived_in_loop(outliving)
-        error, self._error = self._error, None
-        if error is not None:
-            home.failed += 1
-        elif self.gone and not self._is_complete:
-            home.disconnected += 1
-        else:
-            home.completed += 1
+            home.leave(self)  # it has been counted: at no moment is it neither in flight nor ended
         await self.body.stopped_in_loop(_STOP_SECONDS)
         if error is not None:
             try:
@@ -250,6 +254,7 @@ class WsgiRequest(Answering):
         except GeneratorExit:
             raise  # the loop was closed: nothing can be awaited
         except BaseException:
+            self._home.disconnected += 1
             await self._cancelled_in_loop(outliving)
             raise
         error, outliving.error = outliving.error, None
@@ -275,10 +280,9 @@ class WsgiRequest(Answering):
         if outliving.may_end():
             await changes.wait(_STOP_SECONDS)
 
-    def _leave_in_loop(self) -> None:
+    def _end_in_loop(self) -> None:
         if self._transfer is not None:
             self._finish_transfer()
-        self._home.leave(self)
         if self._timer is not None:
             self._timer.cancel()
         self.body.stop_in_loop()

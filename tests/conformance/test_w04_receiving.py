@@ -52,7 +52,7 @@ def test_streams_by_every_method(method: str) -> None:
 
 def test_at_most_one_message_ahead() -> None:
     """W4: it is called ahead of the reader for one message held in one slot, and no further."""
-    read_one, go_on, read_two = Gate("one read"), Gate("go on"), Gate("two read")
+    read_one, go_on, read_two, answer = Gate("one read"), Gate("go on"), Gate("two read"), Gate("answer")
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         file = environ["wsgi.input"]
@@ -61,6 +61,7 @@ def test_at_most_one_message_ahead() -> None:
         go_on.wait()
         second = file.read(10)
         read_two.open()
+        answer.wait()
         start_response("200 OK", list(PLAIN))
         return [first, second]
 
@@ -72,6 +73,7 @@ def test_at_most_one_message_ahead() -> None:
             go_on.open()
             await read_two.passed()
             await stays(lambda: exchange.received <= 3)
+            answer.open()
         assert exchange.response.body == pieces[0] + pieces[1]
 
     run(main)

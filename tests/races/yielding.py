@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import bridge
 
@@ -25,6 +25,13 @@ OFTEN = 1e-6
 
 PAUSES = (0.0, 0.0, 0.0, 0.0, 0.00005, 0.0005)
 """Seconds of a pause: most only let others run, some are longer than a hand-over takes."""
+
+
+class AtLines(Protocol):
+    """What is done before each line of `bridge`, in the thread that runs it."""
+
+    def at_line(self) -> None:
+        """Do it; two frames up is the line's."""
 
 
 class Pauses:
@@ -49,21 +56,26 @@ def yielding(seed: int, *, one_in: int = 20) -> Iterator[Pauses]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(OFTEN)
     try:
-        with monitored(pauses) if sys.version_info >= (3, 12) else traced(pauses):
+        with at_lines(pauses):
             yield pauses
     finally:
         sys.setswitchinterval(before)
 
 
+def at_lines(what: AtLines) -> contextlib.AbstractContextManager[None]:
+    """Do something before each line of `bridge` while the block runs."""
+    return monitored(what) if sys.version_info >= (3, 12) else traced(what)
+
+
 @contextlib.contextmanager
-def monitored(pauses: Pauses) -> Iterator[None]:
+def monitored(what: AtLines) -> Iterator[None]:
     """Ask at each line by `sys.monitoring`, which leaves coverage's tracing alone."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
 
     def at_line(code: Any, _line: int) -> Any:
         if not code.co_filename.startswith(PACKAGE):
             return monitoring.DISABLE
-        pauses.at_line()
+        what.at_line()
         return None
 
     monitoring.use_tool_id(TOOL, "yielding")
@@ -79,12 +91,12 @@ def monitored(pauses: Pauses) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def traced(pauses: Pauses) -> Iterator[None]:
+def traced(what: AtLines) -> Iterator[None]:
     """Ask at each line by a trace function, in this thread and in those that start from now on."""
 
     def at_line(_frame: Any, event: str, _argument: object) -> Callable[..., Any]:
         if event == "line":
-            pauses.at_line()
+            what.at_line()
         return at_line
 
     def at_call(frame: Any, _event: str, _argument: object) -> Callable[..., Any] | None:
