@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -55,22 +56,42 @@ def _on_wsgiref(application: WSGIApplication, listener: socket.socket, threads: 
 def _on_waitress(
     application: WSGIApplication, listener: socket.socket, threads: int, adapter: AsgiToWsgi | None
 ) -> int:
-    from waitress.server import create_server  # noqa: PLC0415  an extra: only this server needs it
+    from waitress import wasyncore  # noqa: PLC0415  an extra: only this server needs it
+    from waitress.server import create_server  # noqa: PLC0415  as above
 
     # The look-ahead lets it see a client that leaves while the application runs.
     server = create_server(application, sockets=[listener], threads=threads, channel_request_lookahead=1)
     # In a thread, so that it goes on writing answers while the requests under way come to their end.
     serving = threading.Thread(target=server.run, name="waitress", daemon=True)
-    serving.start()
+
+    def stop_listening() -> None:
+        wasyncore.dispatcher.close(server)  # its own close() takes the wake-ups of the requests under way as well
+
+    def close_when_written() -> None:
+        for channel in [*server.active_channels.values()]:
+            channel.close_when_flushed = True
+
+    def run_in_its_thread(call: Callable[[], None]) -> None:
+        done = threading.Event()
+        server.trigger.pull_trigger(call)
+        server.trigger.pull_trigger(done.set)
+        done.wait(_LAST_WRITES)
+
     with _until_stopped():
+        serving.start()
         while serving.is_alive():
             serving.join(1.0)
-    server.adj.log_socket_errors = False  # its thread goes on, also when the process closes the listener
+    # Before the process closes the listener: its thread would fail, and say so, if it waited for a closed one.
+    run_in_its_thread(stop_listening)
     if adapter is None:
         server.task_dispatcher.shutdown(timeout=STOP_GRACE)
     else:
         adapter.close()
         server.task_dispatcher.shutdown(timeout=_LAST_WRITES)
+    run_in_its_thread(close_when_written)
+    until = time.monotonic() + _LAST_WRITES
+    while server.active_channels and time.monotonic() < until:
+        time.sleep(0.01)
     return 0
 
 

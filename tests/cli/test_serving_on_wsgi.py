@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Running, running
+from tests.cli.command import ADDRESS, Running, running
 
 SERVERS = ["wsgiref", "waitress", "gunicorn"]
 
@@ -103,3 +105,29 @@ def test_a_wsgi_application_that_streams_is_left_behind(directory: Path) -> None
             assert server.process.wait(10) == 0
             assert time.monotonic() - started < 5
         connection.close()
+
+
+LINGERS = """
+import atexit, runpy, sys, time
+atexit.register(time.sleep, 1)
+atexit.register(print, "about to exit", flush=True)
+sys.argv = ["bridge", "serve", "shop:application", "--wsgi", "waitress", "--port", "0"]
+runpy.run_module("bridge", run_name="__main__")
+"""
+
+
+def test_waitress_says_nothing_at_its_end(directory: Path) -> None:
+    """Its thread, which goes on until the process has ended, does not stumble over the listener that is closed."""
+    with running("-c", LINGERS, directory=directory) as server:
+        host, port = server.line(ADDRESS).groups()
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+            server.interrupt()
+            server.line("^about to exit$")
+            with contextlib.suppress(ConnectionError):  # it has closed the connection
+                for _ in range(10):  # wake the thread, if it listens
+                    connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    time.sleep(0.02)
+            assert server.rest().splitlines()[1:] == ["about to exit"]
+            assert server.process.wait(10) == 0
