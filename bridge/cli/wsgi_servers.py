@@ -60,7 +60,7 @@ def _on_waitress(
     from waitress.server import create_server  # noqa: PLC0415  as above
 
     # The look-ahead lets it see a client that leaves while the application runs.
-    server = create_server(application, sockets=[listener], threads=threads, channel_request_lookahead=1)
+    server: Any = create_server(application, sockets=[listener], threads=threads, channel_request_lookahead=1)
     # In a thread, so that it goes on writing answers while the requests under way come to their end.
     serving = threading.Thread(target=server.run, name="waitress", daemon=True)
 
