@@ -20,7 +20,7 @@ debug:  ## every test in asyncio's debug mode
 	BRIDGE_ASYNCIO_DEBUG=1 $(PYTHON) -m pytest --timeout 180
 
 suites:  ## the frameworks' own tests, through both adapters
-	$(PYTHON) -m tests.suites --slow
+	$(PYTHON) -m tests.suites
 
 servers:  ## write the table of servers anew
 	$(PYTHON) -m tests.matrix > docs/servers.md

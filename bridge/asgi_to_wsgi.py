@@ -19,8 +19,10 @@ from bridge._types import ASGIApplication, Environ, StartResponse
 from bridge.asgi_home import Home, Options
 from bridge.asgi_request import AsgiRequest
 from bridge.dropped_headers import DroppedHeaders
+from bridge.environ_views import ScopeView
 from bridge.errors import AdapterClosed, ApplicationError, Overloaded, UsageError
 from bridge.handoff.loop_thread import LoopFactory, lock_at_first_use
+from bridge.in_servers_task import Hostable, RequestInServersTask, Tally
 from bridge.refusals import refuse_in_wsgi
 from bridge.stats import Stats
 from bridge.wsgi_to_asgi import WsgiToAsgi
@@ -30,7 +32,7 @@ logger = logging.getLogger("bridge")
 _adapters: weakref.WeakSet[AsgiToWsgi] = weakref.WeakSet()
 
 
-class AsgiToWsgi:
+class AsgiToWsgi(Hostable):
     """An ASGI application as a WSGI application.
 
     The application runs on an event loop in a thread of its own, one for all adapters of a process, which starts at the
@@ -122,9 +124,10 @@ class AsgiToWsgi:
 
     def _forget(self) -> None:
         """Begin anew in a child of a fork: what the parent has is the parent's."""
-        self.__dict__.pop("_lock", None)
+        vars(self).pop("_lock", None)
         self._home: Home | None = None
         self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
+        self._hosted = Tally()
 
     @property
     def _mutex(self) -> AbstractContextManager[bool]:
@@ -141,6 +144,13 @@ class AsgiToWsgi:
         of yours does not run; ServerError for an environ that is none.
         """
         home = self._home
+        if home is None:
+            view = environ.get("asgi.scope")
+            if isinstance(view, ScopeView) and view.host is not None and self.may_run_in_servers_task():
+                request = RequestInServersTask(
+                    self.app, environ, view.scope, view.host, self._hosted, self._options.dropped_headers
+                )
+                return request.respond(start_response)
         if home is None or self._closed or not home.is_ready or home.pid != os.getpid() or not home.has_loop():
             try:
                 home = self._ready_home()
@@ -153,6 +163,15 @@ class AsgiToWsgi:
         if home.is_in_loop():
             raise self._in_loop_error("called")
         return AsgiRequest(home, environ, self).respond(start_response)
+
+    def may_run_in_servers_task(self) -> bool:
+        # Not once it has been started on a loop of the bridge's, nor if the user has thought of a loop.
+        options = self._options
+        return self._home is None and not self._closed and options.loop is None and options.loop_factory is None
+
+    @property
+    def takes_servers_lifespan(self) -> bool:
+        return self._options.lifespan != "off"
 
     def _refuse(
         self, environ: Environ, start_response: StartResponse, status: int, error: Exception
@@ -260,22 +279,23 @@ class AsgiToWsgi:
     def stats(self) -> Stats:
         """Return what this adapter is doing and has done, in this process; from any thread."""
         home = self._home
-        completed, failed, disconnected = self._ended
+        in_flight, background = self._hosted.running()
+        completed, failed, disconnected = map(sum, zip(self._ended, self._hosted.ended(), strict=True))
         if home is None or home.pid != os.getpid():
-            return Stats(0, 0, 0, 0, 0, completed, failed, disconnected)
+            return Stats(0, 0, 0, 0, in_flight, completed, failed, disconnected, background)
         threads, busy, queued = home.pool.counts()
         requests = home.requests()
-        background = sum(request.is_answered for request in requests)
+        answered = sum(request.is_answered for request in requests)
         return Stats(
             threads=threads + home.has_own_thread,
             busy=busy,
             stuck=sum(request.is_stuck for request in requests),
             queued=queued,
-            in_flight=len(requests) - background,
+            in_flight=in_flight + len(requests) - answered,
             completed=completed + home.completed,
             failed=failed + home.failed,
             disconnected=disconnected + home.disconnected,
-            background=background,
+            background=background + answered,
         )
 
 

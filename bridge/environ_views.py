@@ -8,10 +8,13 @@ say only what they are.
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge._types import Scope
 from bridge.outliving import Outliving
+
+if TYPE_CHECKING:
+    from bridge.in_servers_task import HostingRequest
 
 
 class EnvironView(MutableMapping[str, Any]):
@@ -48,14 +51,16 @@ class EnvironView(MutableMapping[str, Any]):
 class ScopeView(EnvironView):
     """``environ["asgi.scope"]``, by which an adapter inside the application also finds the outer one's request.
 
-    outliving: what such an adapter leaves here if its application may go on after the answer.
+    outliving: what such an adapter leaves here if its application may go on after the answer. host: the outer request,
+        if it lets the adapter's application run in the server's task.
     """
 
-    __slots__ = ("outliving",)
+    __slots__ = ("host", "outliving")
 
     def __init__(self, scope: MutableMapping[str, Any]) -> None:
         super().__init__(scope, "asgi.scope")
         self.outliving: Outliving | None = None
+        self.host: HostingRequest | None = None
 
     @property
     def scope(self) -> Scope:

@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from bridge._types import Receive, Scope, Send, WSGIApplication
+from bridge._types import Message, Receive, Scope, Send, WSGIApplication
 from bridge.asgi_request import AsgiRequest
 from bridge.dropped_headers import DroppedHeaders
 from bridge.errors import AdapterClosed, BadRequest, ServerError, UsageError
@@ -23,6 +23,7 @@ from bridge.handoff.executors import ExecutorWorkers
 from bridge.handoff.loops import make_loop, running_loop_key
 from bridge.handoff.workers import WorkerPool
 from bridge.in_flight import InFlight
+from bridge.in_servers_task import Hostable, HostingRequest
 from bridge.in_serving_thread import RequestInServingThread
 from bridge.lifespan import answer_lifespan
 from bridge.refusals import refuse, refuse_websocket
@@ -151,12 +152,14 @@ class WsgiToAsgi:
         )
         self.files = WorkerPool(_FILE_THREADS, name="bridge-files")
         # Whoever says how many threads or how much of a body has thought of workers.
-        self._may_run_in_servers_thread = (
+        self._leaves_threads_to_bridge = (
             executor is None
             and threads == _THREADS
             and max_queued is queue_timeout is max_body_size is read_timeout is None
             and body == "auto"
         )
+        # An application itself must not be asked what it is (PEP 3333, "Application Objects").
+        self._inner = app if isinstance(app, Hostable) and self._leaves_threads_to_bridge else None
         self._closed = False
         self.dropped_headers = DroppedHeaders().tell
         self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
@@ -184,6 +187,10 @@ class WsgiToAsgi:
             await self._http(scope, receive, send)
         elif kind == "lifespan":
             home = self._home()
+            inner = self._inner
+            if inner is not None and inner.takes_servers_lifespan and inner.may_run_in_servers_task():
+                await self._pass_lifespan_on(inner, home, scope, receive, send)
+                return
             await answer_lifespan(receive, send, lambda: self._shut_down(home))
         elif kind == "websocket":
             await receive()  # websocket.connect
@@ -224,6 +231,9 @@ class WsgiToAsgi:
             expects_continue=expects_continue,
             ahead=self._write_buffer,
         )
+        if self._inner is not None and self._inner.may_run_in_servers_task():
+            await HostingRequest(self, home, scope, headers, send, body, receive).respond_in_loop()
+            return
         read_ahead: ReadAhead | None = None
         if self._body == "auto":
             if declared and declared <= self.prefetch_size and not expects_continue:
@@ -231,6 +241,19 @@ class WsgiToAsgi:
         elif self._body == "spool":
             read_ahead = RequestBody.spool_in_loop
         await WsgiRequest(self, home, scope, headers, send, body, self._write_buffer).respond_in_loop(read_ahead)
+
+    async def _pass_lifespan_on(
+        self, inner: Hostable, home: InFlight, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Let an application that runs in the server's tasks have the server's lifespan, too."""
+
+        async def receive_in_order() -> Message:
+            message: Message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._shut_down(home)
+            return message
+
+        await inner.app(scope, receive_in_order, send)
 
     def _server_with_thread(self, scope: Scope, receive: Receive) -> AsgiRequest | None:
         """Return the request of ``AsgiToWsgi`` that this one is part of, if its thread can run the application.
@@ -240,7 +263,7 @@ class WsgiToAsgi:
         request = getattr(receive, "__self__", None)
         if (
             type(request) is not AsgiRequest
-            or not self._may_run_in_servers_thread
+            or not self._leaves_threads_to_bridge
             or type(scope["wsgi.environ"]) is not dict
             or not request.serve_wsgi_in_loop()
         ):

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from functools import partial
@@ -77,6 +78,16 @@ class Loop(Protocol):
         """Run a coroutine beside the current one, in a context; call ended once it has ended, however that happens."""
         ...
 
+    async def outlast(self, slot: Slot, seconds: float) -> None:
+        """Wait on a slot that another thread ends at once, as if this took no time.
+
+        The task does not look as if it was blocked (trio's and anyio's ``wait_all_tasks_blocked``), and what cancels it
+        meanwhile does so where it waits next.
+
+        seconds: how long at most; then it waits as anybody does.
+        """
+        ...
+
     def is_closed(self) -> bool:
         """Tell whether the loop will never run anything again; from any thread."""
         ...
@@ -89,6 +100,14 @@ async def wait_at_most(loop: Loop, slot: Slot, seconds: float) -> None:
         await slot
     finally:
         timer.cancel()
+
+
+# Seconds in which another thread answers that has nothing else to do, and room; a task that stays ready to run so long
+# costs its loop some turns.
+_AT_ONCE = 0.1
+
+# A scope of anyio's goes on cancelling a task for as long as the task is in it, and counts how often it did.
+_OF_ANYIO = ("Cancelled via cancel scope ", "Cancelled by cancel scope ")
 
 
 class AsyncioLoop:
@@ -132,6 +151,24 @@ class AsyncioLoop:
 
         task.add_done_callback(end, context=self._context)
         return task
+
+    async def outlast(self, slot: Slot, seconds: float) -> None:
+        """Wait on a slot that another thread ends at once, as if this took no time."""
+        cancelled: asyncio.CancelledError | None = None
+        began = time.monotonic()
+        while not slot.done():
+            waited = time.monotonic() - began
+            try:
+                await (asyncio.sleep(0) if waited < _AT_ONCE else slot)
+            except asyncio.CancelledError as error:
+                if waited >= seconds:
+                    raise
+                cancelled = error
+        if cancelled is not None and not str(cancelled).startswith(_OF_ANYIO):
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            task.cancel(*cancelled.args)
 
     def is_closed(self) -> bool:
         """Tell whether the loop was closed."""
@@ -232,6 +269,17 @@ class TrioLoop:
         task = _TrioTask(self._trio, run, ended)
         self._trio.lowlevel.spawn_system_task(task, context=context)
         return task
+
+    async def outlast(self, slot: Slot, seconds: float) -> None:
+        """Wait on a slot that another thread ends at once, as if this took no time."""
+        began = time.monotonic()
+        while not slot.done() and time.monotonic() - began < _AT_ONCE:
+            await self._trio.lowlevel.cancel_shielded_checkpoint()
+        if not slot.done():
+            with self._trio.CancelScope(shield=True, deadline=self._trio.current_time() + seconds):
+                await slot
+        if not slot.done():
+            await slot
 
     def is_closed(self) -> bool:
         """Tell whether the run has finished."""

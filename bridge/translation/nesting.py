@@ -101,10 +101,10 @@ def scope_within(scope: dict[str, Any], environ: Environ, outer: Scope) -> dict[
     scope: what the environ is translated to. outer: the scope that the environ was made of.
     """
     carried = {key: value for key, value in outer.items() if key not in _OF_ADAPTER}
-    return scope | carried if _is_still_in_cgi(environ, outer) else carried | scope
+    return scope | carried if is_still_in_cgi(environ, outer) else carried | scope
 
 
-def _is_still_in_cgi(environ: Environ, outer: Scope) -> bool:
+def is_still_in_cgi(environ: Environ, outer: Scope) -> bool:
     """Tell whether an environ says of the request what the scope says that it was made of."""
     try:
         before = environ_from_scope(outer, outer["headers"])

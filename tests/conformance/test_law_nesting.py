@@ -145,6 +145,15 @@ def test_wsgi_middleware_between_them_is_heeded() -> None:
     assert b"authorization" not in names
 
 
+def between(wsgi: Any) -> Any:
+    """WSGI middleware that does nothing; behind it the inner adapter does not know the outer one's application."""
+
+    def middleware(environ: dict[str, Any], start_response: Any) -> Any:
+        return wsgi(environ, start_response)
+
+    return middleware
+
+
 def test_state_of_both_lifespans() -> None:
     """The law, A10: an application has the state of the server's lifespan and that of its own."""
     seen: dict[str, Any] = {}
@@ -160,7 +169,7 @@ def test_state_of_both_lifespans() -> None:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    with AsgiToWsgi(app) as wsgi, WsgiToAsgi(wsgi) as asgi:
+    with AsgiToWsgi(app) as wsgi, WsgiToAsgi(between(wsgi)) as asgi:
         fetch(asgi, scope={"state": {"servers": 2}})
     assert seen["state"] == {"own": 1, "servers": 2}
 
@@ -186,7 +195,7 @@ def test_the_call_lasts_as_long_as_the_application(backend: str) -> None:
         await asyncio.to_thread(go_on.wait, LIMIT)
         done.append(True)
 
-    with AsgiToWsgi(background(work), lifespan="off") as wsgi, WsgiToAsgi(wsgi, threads=1) as asgi:
+    with AsgiToWsgi(background(work), lifespan="off") as wsgi, WsgiToAsgi(between(wsgi), threads=1) as asgi:
 
         async def main() -> None:
             async with Exchange(asgi) as exchange:
@@ -210,7 +219,7 @@ def test_errors_of_background_work_are_the_servers(caplog: pytest.LogCaptureFixt
         await asyncio.sleep(0.01)
         raise error
 
-    with AsgiToWsgi(background(work), lifespan="off") as wsgi, WsgiToAsgi(wsgi) as asgi:
+    with AsgiToWsgi(background(work), lifespan="off") as wsgi, WsgiToAsgi(between(wsgi)) as asgi:
         response = fetch(asgi)
     assert (response.body, response.complete, response.error) == (b"ok", True, error)
     assert caplog.record_tuples == []
@@ -227,7 +236,7 @@ def test_cancelling_the_call_cancels_background_work() -> None:
         finally:
             cancelled.set()
 
-    with AsgiToWsgi(background(work), lifespan="off") as wsgi, WsgiToAsgi(wsgi) as asgi:
+    with AsgiToWsgi(background(work), lifespan="off") as wsgi, WsgiToAsgi(between(wsgi)) as asgi:
 
         async def main() -> None:
             async with Exchange(asgi) as exchange:
@@ -336,7 +345,7 @@ def test_no_chunk_is_made_long_before_it_is_asked_for() -> None:
             await send({"type": "http.response.body", "body": b"%d," % number, "more_body": True})
         await send({"type": "http.response.body"})
 
-    with AsgiToWsgi(app, lifespan="off") as wsgi, WsgiToAsgi(wsgi) as asgi:
+    with AsgiToWsgi(app, lifespan="off") as wsgi, WsgiToAsgi(between(wsgi)) as asgi:
 
         async def main() -> None:
             async with Exchange(asgi, stall_after=3) as exchange:  # the start and two chunks
@@ -366,7 +375,7 @@ def test_the_library_of_the_loop_is_found(backend: str) -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [anyio.run(one)]
 
-    with AsgiToWsgi(asgi_app, lifespan="off") as wsgi, WsgiToAsgi(wsgi) as asgi, WsgiToAsgi(wsgi_app) as other:
+    with AsgiToWsgi(asgi_app, lifespan="off") as wsgi, WsgiToAsgi(between(wsgi)) as asgi, WsgiToAsgi(wsgi_app) as other:
 
         async def main() -> None:
             sniffio.current_async_library_cvar.set("trio" if backend == "trio" else "asyncio")

@@ -123,6 +123,9 @@ class StepLoop:
     def slot(self) -> StepSlot:
         return StepSlot(self)
 
+    async def outlast(self, slot: StepSlot, seconds: float) -> None:
+        await slot
+
     def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
         self.timers.append(Timer(call))
         return self.timers[-1]

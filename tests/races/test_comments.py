@@ -17,6 +17,7 @@ FORCED = {
     "handoff/executors.py": "races/test_executor_orders.py",
     "handoff/serving_thread.py": "races/test_serving_thread_counterproofs.py",
     "handoff/wakeups.py": "handoff/test_wakeup_orders.py",
+    "in_servers_task.py": "races/test_in_servers_task_orders.py",
     "outliving.py": "races/test_outliving_orders.py",
     "request_body.py": "races/test_request_body_orders.py",
     "wsgi_request.py": "races/test_wsgi_request_orders.py",

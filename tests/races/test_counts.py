@@ -91,6 +91,12 @@ def through_both(adapter: WsgiToAsgi, path: str) -> None:
         serve(outer, "POST", path, body=b"something")
 
 
+def in_servers_task(adapter: AsgiToWsgi, path: str) -> None:
+    """Make one request whose application runs in the task of an ASGI server."""
+    with WsgiToAsgi(adapter) as outer:
+        fetch(outer, "POST", path, body=b"something")
+
+
 @pytest.mark.parametrize("path", ["/", "/error", "/late error"])
 @pytest.mark.parametrize(
     ("make", "go"),
@@ -99,8 +105,9 @@ def through_both(adapter: WsgiToAsgi, path: str) -> None:
         (lambda: WsgiToAsgi(wsgi_app, body="spool"), through_wsgi_to_asgi),
         (lambda: WsgiToAsgi(wsgi_app), through_both),
         (lambda: AsgiToWsgi(asgi_app, lifespan="off"), through_asgi_to_wsgi),
+        (lambda: AsgiToWsgi(asgi_app, lifespan="off"), in_servers_task),
     ],
-    ids=["WsgiToAsgi", "spooled", "nested", "AsgiToWsgi"],
+    ids=["WsgiToAsgi", "spooled", "nested", "AsgiToWsgi", "in the server's task"],
 )
 def test_no_request_is_counted_nowhere(make: Callable[[], Any], go: Callable[[Any, str], None], path: str) -> None:
     """B3: once a request is in flight, it is so, or in the background, or has ended, at every line."""

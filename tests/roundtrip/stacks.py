@@ -16,9 +16,10 @@ ROUND_TRIPS = (1, 3)
 PATIENCE = 200  # turns that other threads get before they are asked less often
 
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    # As adapters are made without a thought; a WSGI application then runs in its WSGI server's thread.
+    # As adapters are made without a thought: a WSGI application then runs in the thread of its WSGI server, an ASGI
+    # application in the task of its ASGI server.
     "default": ({}, {}),
-    # In threads of the bridge's own.
+    # In threads and on a loop of the bridge's own.
     "threads": ({"threads": 4}, {}),
     # And with nothing read ahead, and as little as possible held.
     "bare": ({"threads": 4, "body": "stream", "write_buffer": 1}, {"prefetch_size": 0, "write_buffer": 1}),

@@ -1,6 +1,4 @@
-"""``python -m tests.suites [--slow] [NAME ...]``: frameworks' own tests, as they are and through both adapters.
-
---slow: run also those excused tests that wait long before they fail.
+"""``python -m tests.suites [NAME ...]``: frameworks' own tests, as they are and through both adapters.
 
 It ends with status 1 if a test passes only as it is and is not excused, if an excuse is not needed, or if it compared
 less than it should have.
@@ -59,7 +57,7 @@ def report(framework: Framework, native: Run, bridged: Run) -> bool:
 def main(arguments: list[str]) -> int:
     """Compare the frameworks that are named, or all; return the exit status."""
     known = {framework.name: framework for framework in FRAMEWORKS}
-    frameworks = [known[name] for name in arguments if name != "--slow"] or list(FRAMEWORKS)
+    frameworks = [known[name] for name in arguments] or list(FRAMEWORKS)
     began = time.monotonic()
     # As many processes at a time as the smallest machine that this is for has cores.
     with tempfile.TemporaryDirectory(prefix="suites-") as name, ThreadPoolExecutor(2) as pool:
@@ -68,14 +66,12 @@ def main(arguments: list[str]) -> int:
             return prepared(framework, Path(name) / framework.name)
 
         def run(framework: Framework, at: Prepared, *, bridged: bool) -> Run:
-            slow = [test for test, excuse in framework.excused.items() if excuse.is_slow]
             return run_tests(
                 at.python,
                 at.source,
                 framework.tests,
                 at.folder / ("with" if bridged else "without"),
                 bridged=bridged,
-                but_for=slow if bridged and "--slow" not in arguments else [],
             )
 
         try:

@@ -18,10 +18,6 @@ class Excused:
     """Why a test may fail through the adapters that passes without them: why nobody could make it pass."""
 
     reason: str
-    is_flaky: bool = False
-    """Whether it passes with them now and then; the reason says why."""
-    is_slow: bool = False
-    """Whether it waits long before it fails, so that it is run with them only when there is time."""
 
 
 def differences(native: Outcomes, bridged: Outcomes, excused: Mapping[str, Excused]) -> list[str]:
@@ -31,9 +27,9 @@ def differences(native: Outcomes, bridged: Outcomes, excused: Mapping[str, Excus
         for test, outcome in sorted(native.items())
         if outcome == PASSED != bridged.get(test) and test not in excused
     ]
-    for test, excuse in sorted(excused.items()):
+    for test in sorted(excused):
         if native.get(test) != PASSED:
             lines.append(f"is excused, and {_TOLD[native.get(test)]} without the adapters: {test}")
-        elif bridged.get(test) == PASSED and not excuse.is_flaky:
+        elif bridged.get(test) == PASSED:
             lines.append(f"is excused, and passes with the adapters: {test}")
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,12 +36,10 @@ class Run:
         return sum(outcome == PASSED for outcome in self.outcomes.values())
 
 
-def run_tests(
-    python: Path, source: Path, tests: Sequence[str], folder: Path, *, bridged: bool, but_for: Iterable[str] = ()
-) -> Run:
+def run_tests(python: Path, source: Path, tests: Sequence[str], folder: Path, *, bridged: bool) -> Run:
     """Run the tests that a source distribution has.
 
-    folder: does not exist yet; for what the run leaves behind. but_for: tests that are not run.
+    folder: does not exist yet; for what the run leaves behind.
     """
     folder.mkdir()
     outcomes, requests, printed = folder / "outcomes", folder / "requests", folder / "printed"
@@ -53,7 +51,6 @@ def run_tests(
     plugins = [suite_outcomes.__name__, *([suite_wrapping.__name__] if bridged else [])]
     loaded = [argument for plugin in plugins for argument in ("-p", plugin.rpartition(".")[2])]
     own = ["-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}", f"--timeout={_TEST_LIMIT}", "--tb=short", "-q"]
-    own += [f"--deselect={test}" for test in but_for]
     with printed.open("w") as output:
         try:
             subprocess.run(

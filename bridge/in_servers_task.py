@@ -1,0 +1,445 @@
+"""One request through ``WsgiToAsgi(AsgiToWsgi(app))``: the application runs in the task of the ASGI server's call.
+
+That is the task that the application was written for. What it awaits may belong to the server's loop, be that
+asyncio's or trio's; its client's leaving, and whatever the server or a test client says, is the server's own
+``receive`` to tell; and the server may cancel it. So the outer request awaits it, in place of a loop of the bridge's.
+What it sends goes the way of all answers: to the worker thread in which the WSGI server, which is the outer adapter,
+called the inner one; out of that as an iterable; and back to the outer request, which sends it on from within
+``send()``::
+
+    send() in the server's loop                      worker thread
+    1. leave the chunk, wake the thread              a. next chunk: say that this asks for one (_asks), wait
+    2. send what the outer request has got, until    b. it is there: say that this asks no more
+       the thread asks again and all of it is sent   c. take it, give it to the outer request, and again from a
+
+Who sees that the chunk was taken and then that the thread asks sees an outer request that has it: c says nothing
+before b, and a comes after c. So 2 looks at these in that order.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from bridge._types import ASGIApplication, Environ, Message, Receive, Scope, Send, StartResponse
+from bridge.errors import AdapterClosed, ApplicationError, ClientDisconnected
+from bridge.handoff.baton import Baton
+from bridge.handoff.loops import Slot, end_wait
+from bridge.request_body import LOOK_UP_SECONDS, RequestBody
+from bridge.translation.nesting import is_still_in_cgi, scope_within
+from bridge.translation.requests import scope_from_environ
+from bridge.translation.responses import COMPLETE, START_HELD, AsgiResponse
+from bridge.wsgi_request import ReadAhead, WsgiRequest
+
+if TYPE_CHECKING:
+    from bridge.in_flight import InFlight
+    from bridge.wsgi_to_asgi import WsgiToAsgi
+
+# What goes through WSGI. Of the rest, which WSGI has no words for, the server is told by the application itself.
+_OF_WSGI = ("http.response.start", "http.response.body")
+
+# These are ``http.response.body`` in other words, for files.
+_NOT_OFFERED = ("http.response.pathsend", "http.response.zerocopysend")
+
+
+# Seconds in which a worker that is free begins; when all are busy, a call that is cancelled ends.
+_BEGINS_AT_ONCE = 0.05
+
+
+_COMPLETED, _FAILED, _DISCONNECTED = range(3)
+
+
+def _never() -> bool:
+    return False
+
+
+class Hostable(ABC):
+    """What ``WsgiToAsgi`` knows of an ``AsgiToWsgi`` that it is given as its application."""
+
+    app: ASGIApplication
+
+    @abstractmethod
+    def may_run_in_servers_task(self) -> bool:
+        """Tell whether a server's own task may run the application."""
+
+    @property
+    @abstractmethod
+    def takes_servers_lifespan(self) -> bool:
+        """Whether the server's lifespan is the application's then."""
+
+
+class HostingRequest(WsgiRequest):
+    """The outer adapter's request, which the server awaits, and in which the application runs.
+
+    receive: the server's. It is the application's alone.
+    """
+
+    __slots__ = ("_hosted", "_no_answer", "receive")
+
+    def __init__(
+        self,
+        adapter: WsgiToAsgi,
+        home: InFlight,
+        scope: Scope,
+        headers: Iterable[Iterable[bytes]],
+        send: Send,
+        body: RequestBody,
+        receive: Receive,
+    ) -> None:
+        super().__init__(adapter, home, scope, headers, send, body, limit=1)  # message by message
+        self.receive = receive
+        self._hosted: RequestInServersTask | None = None
+        self._no_answer: ApplicationError | None = None
+
+    # ---- the server's task -------------------------------------------------------------------------------------------
+
+    async def respond_in_loop(self, read_ahead: ReadAhead | None = None) -> None:
+        """Run the application for this request and send what it answers, as ``WsgiRequest`` does."""
+        try:
+            await super().respond_in_loop(read_ahead)
+        except ApplicationError as error:
+            if error is not self._no_answer:
+                raise
+            # An application that returns without an answer is the server's to tell of.
+
+    def _submit_in_loop(self) -> None:
+        super()._submit_in_loop()
+        end_wait(self._slot)  # the wait for the worker comes below
+
+    async def _send_response_in_loop(self) -> None:
+        await self.send_until_in_loop(lambda: self._hosted is not None, seconds=_BEGINS_AT_ONCE)
+        hosted = self._hosted
+        if hosted is not None:
+            error = await hosted.run_in_loop()
+            await self.send_until_in_loop(_never)
+            if error is not None and self._error is None:
+                self._error = error
+
+    async def send_until_in_loop(
+        self, holds: Callable[[], bool], *, whole: bool = False, seconds: float = LOOK_UP_SECONDS
+    ) -> None:
+        """Send what the worker has handed over, until something holds or the worker is done.
+
+        whole: all that is to come belongs into one message. seconds: how long the wait for the worker, who does nothing
+            but wait for the application and hand on, may outlast a cancellation.
+        """
+        chunks = self._chunks
+        while not self.gone:
+            # As in WsgiRequest: the order of these reads matters.
+            done = self._done
+            ended = self._ended
+            count = len(chunks)
+            if not self._is_complete and (ended or (count and (done or not whole))):
+                await self._send_chunks_in_loop(count, ended)
+            elif done or holds():
+                return
+            else:
+                self._slot = self._loop.slot()
+                self._asleep = True  # 1
+                if self._done or self.gone or holds() or self._has_more(len(chunks), whole):  # 2
+                    self._asleep = False
+                    continue
+                await self._loop.outlast(self._slot, seconds)  # 3
+
+    def _has_more(self, count: int, whole: bool) -> bool:
+        return not self._is_complete and (self._ended or (count > 0 and not whole))
+
+    async def send_past_wsgi_in_loop(self, message: Message) -> None:
+        """Send a message that WSGI has no words for."""
+        await self._send(message)
+
+    async def send_start_in_loop(self, *, trailers: bool) -> None:
+        """Send the start before the first chunk, once the worker has called ``start_response``."""
+        if self._response.state is START_HELD and not self._start_put:
+            start = self._response.start_message()
+            if trailers:
+                start["trailers"] = True
+            self._start = start
+            self._start_put = True
+            await self._send_start_in_loop()
+
+    def watch_in_loop(self) -> None:
+        """Listen for nothing: ``receive`` is the application's."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the last message was sent."""
+        return self._is_complete
+
+    @property
+    def has_sent_all(self) -> bool:
+        """Whether nothing of what the worker has handed over is left to be sent."""
+        return self._is_complete or not (self._chunks or self._ended)
+
+    def check_in_loop(self) -> None:
+        """Raise what has kept the worker from taking more of an answer that is not complete."""
+        if self._is_complete or not (self._done or self.gone):
+            return
+        if isinstance(self._error, AdapterClosed):
+            raise self._error
+        raise ClientDisconnected(f"the answer to {self.describe()} cannot be sent any more") from self._error
+
+    def slot(self) -> Slot:
+        """Make something to wait for in the loop."""
+        return self._loop.slot()
+
+    def lacks_answer(self) -> ApplicationError:
+        """Return the error of an application that has returned without one; it will be told to nobody."""
+        self._no_answer = ApplicationError(f"the application returned without ending its answer to {self.describe()}")
+        return self._no_answer
+
+    # ---- the worker --------------------------------------------------------------------------------------------------
+
+    def _environ(self) -> Environ:
+        environ = super()._environ()
+        if self._view is not None:
+            self._view.host = self
+        return environ
+
+    def host_in_worker(self, hosted: RequestInServersTask) -> None:
+        """Have the server's task run the application."""
+        self._hosted = hosted
+        self._wake_loop()
+
+    def tell_loop(self) -> None:
+        """Have the loop look again; from the worker."""
+        self._wake_loop()
+
+    def _wait_for_room_in_worker(self) -> None:
+        """Wait for nothing: the application sends the next chunk when this one was sent."""
+
+    def is_lost(self) -> bool:
+        """Tell whether nobody will send any more."""
+        if self._loop.is_closed():
+            self.gone = True
+        return self.gone
+
+    def _wake_worker(self) -> None:
+        super()._wake_worker()
+        if self._hosted is not None:
+            self._hosted.baton.wake()
+
+
+class Tally:
+    """What has become of the requests of one ``AsgiToWsgi`` that servers' tasks run; their loops may be several."""
+
+    def __init__(self) -> None:
+        self._running: set[RequestInServersTask] = set()
+        # By thread, each of which writes its own: no lock, in which a signal handler that asks could meet itself.
+        self._ended: dict[int, list[int]] = {}
+
+    def running(self) -> tuple[int, int]:
+        """Return how many are in flight, and how many have been answered and go on; from any thread."""
+        running = self._running.copy()
+        answered = sum(request.is_answered for request in running)
+        return len(running) - answered, answered
+
+    def ended(self) -> tuple[int, int, int]:
+        """Return how many were completed, failed, disconnected; from any thread."""
+        completed, failed, disconnected = map(sum, zip((0, 0, 0), *self._ended.copy().values(), strict=True))
+        return completed, failed, disconnected
+
+    def begin(self, request: RequestInServersTask) -> None:
+        """Count a request."""
+        self._running.add(request)
+
+    def end(self, request: RequestInServersTask, outcome: int) -> None:
+        """Count it where ``ended`` has it."""
+        self._ended.setdefault(threading.get_ident(), [0, 0, 0])[outcome] += 1
+        self._running.discard(request)
+
+
+class RequestInServersTask:
+    """The inner adapter's request: an answer for the WSGI server, made by an application in another thread's task.
+
+    host: the outer adapter's request.
+    """
+
+    __slots__ = (
+        "_application",
+        "_asks",
+        "_chunks",
+        "_dropped_headers",
+        "_ended",
+        "_error",
+        "_has_start",
+        "_host",
+        "_is_sending",
+        "_response",
+        "_scope",
+        "_start_is_taken",
+        "_tally",
+        "_waiting",
+        "baton",
+    )
+
+    def __init__(
+        self,
+        application: ASGIApplication,
+        environ: Environ,
+        outer: Scope,
+        host: HostingRequest,
+        tally: Tally,
+        dropped_headers: Callable[[list[str]], None],
+    ) -> None:
+        self._application = application
+        self._host = host
+        self._tally = tally
+        self._dropped_headers = dropped_headers
+        scope: Scope = outer
+        if not is_still_in_cgi(environ, outer):
+            scope = scope_within(scope_from_environ(environ), environ, outer)
+            scope["extensions"] = outer.get("extensions") or {}
+        extensions = scope.get("extensions") or {}
+        if any(name in extensions for name in _NOT_OFFERED):
+            offered = {name: value for name, value in extensions.items() if name not in _NOT_OFFERED}
+            scope = {**scope, "extensions": offered}
+        self._scope = scope
+        self._response = AsgiResponse(scope.get("method", ""))
+        self.baton = Baton()
+        # written by the loop
+        self._chunks: deque[bytes] = deque()
+        self._has_start = False
+        self._ended = False
+        self._error: BaseException | None = None
+        self._is_sending = False
+        self._waiting: deque[Slot] = deque()
+        # written by the worker
+        self._asks = False
+        self._start_is_taken = False
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the last message was sent."""
+        return self._host.is_answered
+
+    # ---- the worker --------------------------------------------------------------------------------------------------
+
+    def respond(self, start_response: StartResponse) -> Iterable[bytes]:
+        """Wait until the application's answer begins; return it.
+
+        Raises the application's error, or ClientDisconnected.
+        """
+        self._host.host_in_worker(self)
+        self._wait_in_worker(lambda: self._has_start)
+        response = self._response
+        if response.dropped:
+            self._dropped_headers(response.dropped)
+        start_response(response.status_line, response.headers)
+        self._start_is_taken = True
+        return _Answer(self)
+
+    def next_chunk(self) -> bytes:
+        """Return what comes next of the body. Raises StopIteration after the end, or the application's error."""
+        self._wait_in_worker(lambda: bool(self._chunks) or self._ended)
+        if self._chunks:
+            return self._chunks.popleft()  # c
+        raise StopIteration
+
+    def _wait_in_worker(self, has_come: Callable[[], bool]) -> None:
+        host = self._host
+        self._asks = True  # a
+        host.tell_loop()
+        while not has_come():
+            if self._error is not None:
+                error, self._error = self._error, None
+                try:
+                    raise error
+                finally:
+                    del error  # with the traceback it would be a cycle
+            if host.is_lost():
+                raise ClientDisconnected(f"nobody waits for the answer to {host.describe()} any more")
+            self.baton.wait(LOOK_UP_SECONDS)
+        self._asks = False  # b
+
+    # ---- the server's task -------------------------------------------------------------------------------------------
+
+    async def run_in_loop(self) -> Exception | None:
+        """Await the application. Return its error, if that came after the end of its answer."""
+        host = self._host
+        error: Exception | None = None
+        self._tally.begin(self)
+        outcome = _DISCONNECTED
+        try:
+            try:
+                await self._application(self._scope, host.receive, self.send)
+            except Exception as raised:  # noqa: BLE001  it is the server's, which gets it through WSGI, or by the return
+                error = raised
+            if self._ended:
+                outcome = _COMPLETED if error is None else _FAILED
+                await host.send_until_in_loop(_never, whole=True)
+                return error
+            outcome = _FAILED
+            self._error = error or host.lacks_answer()
+            self.baton.wake()
+            await host.send_until_in_loop(_never)
+            return None
+        finally:
+            self._tally.end(self, outcome)
+            del error  # with the traceback it would be a cycle
+
+    async def send(self, message: Message) -> None:
+        """Take a message from the application and send it on."""
+        while self._is_sending:  # by another of its tasks
+            slot = self._host.slot()
+            self._waiting.append(slot)
+            await slot
+        self._is_sending = True
+        try:
+            await self._send_in_loop(message)
+        finally:
+            self._is_sending = False
+            while self._waiting:
+                end_wait(self._waiting.popleft())
+
+    async def _send_in_loop(self, message: Message) -> None:
+        host = self._host
+        response = self._response
+        kind = message["type"]
+        if kind not in _OF_WSGI or response.state is COMPLETE:
+            await host.send_past_wsgi_in_loop(message)  # the server also judges what comes too late
+            return
+        chunk = response.message(message)
+        if kind == "http.response.start":
+            self._has_start = True
+            self.baton.wake()
+            await host.send_until_in_loop(self._is_handed_over)
+            host.check_in_loop()
+            await host.send_start_in_loop(trailers=bool(message.get("trailers")))
+            return
+        if not message.get("more_body"):
+            if chunk:
+                self._chunks.append(chunk)
+            self._ended = True
+            self.baton.wake()
+            await host.send_until_in_loop(lambda: host.is_answered, whole=True)
+        elif chunk:
+            self._chunks.append(chunk)  # 1
+            self.baton.wake()
+            await host.send_until_in_loop(self._is_handed_over)  # 2
+        else:
+            # WSGI servers pass over empty chunks; those of an answer to HEAD are the server's to leave out.
+            body = bytes(message.get("body", b""))
+            await host.send_past_wsgi_in_loop({"type": kind, "body": body, "more_body": True})
+        host.check_in_loop()
+
+    def _is_handed_over(self) -> bool:
+        return not self._chunks and self._start_is_taken and self._asks and self._host.has_sent_all
+
+
+class _Answer:
+    """The iterable of PEP 3333."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: RequestInServersTask) -> None:
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._request.next_chunk()
