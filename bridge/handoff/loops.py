@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bridge.handoff.wakeups import Wakeups
 
@@ -158,11 +158,19 @@ class AsyncioLoop:
         began = time.monotonic()
         while not slot.done():
             waited = time.monotonic() - began
+            if cancelled is not None and waited >= seconds:
+                try:
+                    raise cancelled
+                finally:
+                    del cancelled  # with the traceback it would be a cycle
             try:
-                await (asyncio.sleep(0) if waited < _AT_ONCE else slot)
+                if waited < _AT_ONCE:
+                    await asyncio.sleep(0)
+                else:
+                    # Not the slot itself, which would be cancelled along with the wait.
+                    future = cast("asyncio.Future[None]", slot)
+                    await asyncio.wait([future], timeout=None if cancelled is None else seconds - waited)
             except asyncio.CancelledError as error:
-                if waited >= seconds:
-                    raise
                 cancelled = error
         if cancelled is not None and not str(cancelled).startswith(_OF_ANYIO):
             task = asyncio.current_task()
