@@ -144,13 +144,12 @@ class AsgiToWsgi(Hostable):
         of yours does not run; ServerError for an environ that is none.
         """
         home = self._home
-        if home is None:
-            view = environ.get("asgi.scope")
-            if isinstance(view, ScopeView) and view.host is not None and self.may_run_in_servers_task():
-                request = RequestInServersTask(
-                    self.app, environ, view.scope, view.host, self._hosted, self._options.dropped_headers
-                )
-                return request.respond(start_response)
+        view = environ.get("asgi.scope")
+        if isinstance(view, ScopeView) and view.host is not None and view.host.hosts(self) and not self._closed:
+            request = RequestInServersTask(
+                self.app, environ, view.scope, view.host, self._hosted, self._options.dropped_headers
+            )
+            return request.respond(start_response)
         if home is None or self._closed or not home.is_ready or home.pid != os.getpid() or not home.has_loop():
             try:
                 home = self._ready_home()

@@ -18,6 +18,7 @@ before b, and a comes after c. So 2 looks at these in that order.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -77,7 +78,7 @@ class HostingRequest(WsgiRequest):
     receive: the server's. It is the application's alone.
     """
 
-    __slots__ = ("_hosted", "_no_answer", "receive")
+    __slots__ = ("_hosted", "_no_answer", "_slots", "receive")
 
     def __init__(
         self,
@@ -93,6 +94,9 @@ class HostingRequest(WsgiRequest):
         self.receive = receive
         self._hosted: RequestInServersTask | None = None
         self._no_answer: ApplicationError | None = None
+        self._slots: list[
+            Slot
+        ] = []  # of those who wait for the worker: the server's task, and one that sends beside it
 
     # ---- the server's task -------------------------------------------------------------------------------------------
 
@@ -104,19 +108,42 @@ class HostingRequest(WsgiRequest):
             if error is not self._no_answer:
                 raise
             # An application that returns without an answer is the server's to tell of.
+        finally:
+            # They lead back here.
+            self._hosted = self._no_answer = None
+            if self._view is not None:
+                self._view.host = None
+
+    def abort_in_loop(self) -> None:
+        """End this request because the adapter was closed; what goes on after its answer is the server's affair."""
+        if not self._is_complete:
+            super().abort_in_loop()
+
+    def _wake_in_loop(self) -> None:
+        super()._wake_in_loop()
+        slots, self._slots = self._slots, []
+        for slot in slots:
+            end_wait(slot)
 
     def _submit_in_loop(self) -> None:
         super()._submit_in_loop()
         end_wait(self._slot)  # the wait for the worker comes below
 
     async def _send_response_in_loop(self) -> None:
-        await self.send_until_in_loop(lambda: self._hosted is not None, seconds=_BEGINS_AT_ONCE)
+        await self.send_until_in_loop(self._has_begun, seconds=_BEGINS_AT_ONCE)
         hosted = self._hosted
-        if hosted is not None:
+        if hosted is None:
+            await super()._send_response_in_loop()
+        elif not self.gone:
             error = await hosted.run_in_loop()
-            await self.send_until_in_loop(_never)
+            if not self.is_lost():
+                await self.send_until_in_loop(_never)
             if error is not None and self._error is None:
                 self._error = error
+
+    def _has_begun(self) -> bool:
+        # By a subclass of AsgiToWsgi's the worker may have been led elsewhere.
+        return self._hosted is not None or self._start_put or self._transfer is not None or bool(self._hints)
 
     async def send_until_in_loop(
         self, holds: Callable[[], bool], *, whole: bool = False, seconds: float = LOOK_UP_SECONDS
@@ -124,9 +151,10 @@ class HostingRequest(WsgiRequest):
         """Send what the worker has handed over, until something holds or the worker is done.
 
         whole: all that is to come belongs into one message. seconds: how long the wait for the worker, who does nothing
-            but wait for the application and hand on, may outlast a cancellation.
+            but wait for the application and hand on, may outlast a cancellation, which is raised after it.
         """
         chunks = self._chunks
+        cancelled: asyncio.CancelledError | None = None
         while not self.gone:
             # As in WsgiRequest: the order of these reads matters.
             done = self._done
@@ -135,14 +163,18 @@ class HostingRequest(WsgiRequest):
             if not self._is_complete and (ended or (count and (done or not whole))):
                 await self._send_chunks_in_loop(count, ended)
             elif done or holds():
-                return
+                break
             else:
-                self._slot = self._loop.slot()
+                slot = self._loop.slot()
+                self._slots.append(slot)
                 self._asleep = True  # 1
-                if self._done or self.gone or holds() or self._has_more(len(chunks), whole):  # 2
-                    self._asleep = False
-                    continue
-                await self._loop.outlast(self._slot, seconds)  # 3
+                if not (self._done or self.gone or holds() or self._has_more(len(chunks), whole)):  # 2
+                    cancelled = await self._loop.outlast(slot, seconds) or cancelled  # 3
+        if cancelled is not None:
+            try:
+                raise cancelled
+            finally:
+                del cancelled  # with the traceback it would be a cycle
 
     def _has_more(self, count: int, whole: bool) -> bool:
         return not self._is_complete and (self._ended or (count > 0 and not whole))
@@ -163,6 +195,8 @@ class HostingRequest(WsgiRequest):
 
     def watch_in_loop(self) -> None:
         """Listen for nothing: ``receive`` is the application's."""
+        if self._hosted is None and self._begun:
+            super().watch_in_loop()
 
     @property
     def is_answered(self) -> bool:
@@ -199,17 +233,30 @@ class HostingRequest(WsgiRequest):
             self._view.host = self
         return environ
 
+    def hosts(self, inner: Hostable) -> bool:
+        """Tell whether an adapter that was called with this request's environ is the one that it was made for."""
+        hosted: object = self._adapter.app
+        return hosted is inner
+
     def host_in_worker(self, hosted: RequestInServersTask) -> None:
         """Have the server's task run the application."""
-        self._hosted = hosted
+        if not self.gone:
+            self._hosted = hosted
+        self._wake_loop()
+
+    def _put_in_worker(self, chunk: bytes) -> None:
+        if self._hosted is None:
+            super()._put_in_worker(chunk)
+            return
+        # The application says itself when its answer ends, also one of a declared length.
+        self._put_start_in_worker()
+        self._chunks.append(chunk)
+        self._put_size += len(chunk)
         self._wake_loop()
 
     def tell_loop(self) -> None:
         """Have the loop look again; from the worker."""
         self._wake_loop()
-
-    def _wait_for_room_in_worker(self) -> None:
-        """Wait for nothing: the application sends the next chunk when this one was sent."""
 
     def is_lost(self) -> bool:
         """Tell whether nobody will send any more."""
@@ -272,6 +319,7 @@ class RequestInServersTask:
         "_scope",
         "_start_is_taken",
         "_tally",
+        "_turn",
         "_waiting",
         "baton",
     )
@@ -307,6 +355,7 @@ class RequestInServersTask:
         self._error: BaseException | None = None
         self._is_sending = False
         self._waiting: deque[Slot] = deque()
+        self._turn: Slot | None = None
         # written by the worker
         self._asks = False
         self._start_is_taken = False
@@ -344,8 +393,8 @@ class RequestInServersTask:
         self._asks = True  # a
         host.tell_loop()
         while not has_come():
-            if self._error is not None:
-                error, self._error = self._error, None
+            error = self._error
+            if error is not None:
                 try:
                     raise error
                 finally:
@@ -368,32 +417,49 @@ class RequestInServersTask:
                 await self._application(self._scope, host.receive, self.send)
             except Exception as raised:  # noqa: BLE001  it is the server's, which gets it through WSGI, or by the return
                 error = raised
+            outcome = _COMPLETED if error is None and host.is_answered else _FAILED
+            if host.is_lost():
+                return error  # nothing can be awaited if the loop was closed, and nobody takes an answer
             if self._ended:
-                outcome = _COMPLETED if error is None else _FAILED
                 await host.send_until_in_loop(_never, whole=True)
+                outcome = _COMPLETED if error is None and host.is_answered else _FAILED
                 return error
-            outcome = _FAILED
             self._error = error or host.lacks_answer()
             self.baton.wake()
             await host.send_until_in_loop(_never)
             return None
         finally:
             self._tally.end(self, outcome)
+            self._error = None
             del error  # with the traceback it would be a cycle
 
     async def send(self, message: Message) -> None:
         """Take a message from the application and send it on."""
-        while self._is_sending:  # by another of its tasks
-            slot = self._host.slot()
-            self._waiting.append(slot)
-            await slot
+        if self._is_sending:  # another of its tasks
+            await self._wait_for_turn()
         self._is_sending = True
         try:
             await self._send_in_loop(message)
         finally:
-            self._is_sending = False
-            while self._waiting:
-                end_wait(self._waiting.popleft())
+            self._pass_turn()
+
+    async def _wait_for_turn(self) -> None:
+        slot = self._host.slot()
+        self._waiting.append(slot)
+        try:
+            await slot
+        except BaseException:
+            if self._turn is slot:  # it was cancelled just when it had the turn
+                self._pass_turn()
+            else:
+                self._waiting.remove(slot)
+            raise
+
+    def _pass_turn(self) -> None:
+        """Let the next task send; nobody who comes later may be before it."""
+        self._turn = self._waiting.popleft() if self._waiting else None
+        self._is_sending = self._turn is not None
+        end_wait(self._turn)
 
     async def _send_in_loop(self, message: Message) -> None:
         host = self._host
@@ -422,6 +488,7 @@ class RequestInServersTask:
             await host.send_until_in_loop(self._is_handed_over)  # 2
         else:
             # WSGI servers pass over empty chunks; those of an answer to HEAD are the server's to leave out.
+            host.check_in_loop()
             body = bytes(message.get("body", b""))
             await host.send_past_wsgi_in_loop({"type": kind, "body": body, "more_body": True})
         host.check_in_loop()

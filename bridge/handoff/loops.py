@@ -78,11 +78,12 @@ class Loop(Protocol):
         """Run a coroutine beside the current one, in a context; call ended once it has ended, however that happens."""
         ...
 
-    async def outlast(self, slot: Slot, seconds: float) -> None:
+    async def outlast(self, slot: Slot, seconds: float) -> asyncio.CancelledError | None:
         """Wait on a slot that another thread ends at once, as if this took no time.
 
-        The task does not look as if it was blocked (trio's and anyio's ``wait_all_tasks_blocked``), and what cancels it
-        meanwhile does so where it waits next.
+        The task does not look as if it was blocked (trio's and anyio's ``wait_all_tasks_blocked``), and a scope that
+        cancels it meanwhile does so where it waits next. A cancellation of asyncio's own, which comes but once, is
+        returned.
 
         seconds: how long at most; then it waits as anybody does.
         """
@@ -152,31 +153,30 @@ class AsyncioLoop:
         task.add_done_callback(end, context=self._context)
         return task
 
-    async def outlast(self, slot: Slot, seconds: float) -> None:
+    async def outlast(self, slot: Slot, seconds: float) -> asyncio.CancelledError | None:
         """Wait on a slot that another thread ends at once, as if this took no time."""
-        cancelled: asyncio.CancelledError | None = None
+        own: asyncio.CancelledError | None = None
+        last: asyncio.CancelledError | None = None
         began = time.monotonic()
-        while not slot.done():
-            waited = time.monotonic() - began
-            if cancelled is not None and waited >= seconds:
+        try:
+            while not slot.done():
+                waited = time.monotonic() - began
+                if last is not None and waited >= seconds:
+                    raise own or last
                 try:
-                    raise cancelled
-                finally:
-                    del cancelled  # with the traceback it would be a cycle
-            try:
-                if waited < _AT_ONCE:
-                    await asyncio.sleep(0)
-                else:
-                    # Not the slot itself, which would be cancelled along with the wait.
-                    future = cast("asyncio.Future[None]", slot)
-                    await asyncio.wait([future], timeout=None if cancelled is None else seconds - waited)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None and not str(cancelled).startswith(_OF_ANYIO):
-            task = asyncio.current_task()
-            assert task is not None
-            task.uncancel()
-            task.cancel(*cancelled.args)
+                    if waited < _AT_ONCE:
+                        await asyncio.sleep(0)
+                    else:
+                        # Not the slot itself, which would be cancelled along with the wait.
+                        future = cast("asyncio.Future[None]", slot)
+                        await asyncio.wait([future], timeout=None if last is None else seconds - waited)
+                except asyncio.CancelledError as error:
+                    last = error
+                    if not str(error).startswith(_OF_ANYIO):
+                        own = error
+            return own
+        finally:
+            del own, last  # with the traceback it would be a cycle
 
     def is_closed(self) -> bool:
         """Tell whether the loop was closed."""
@@ -278,7 +278,7 @@ class TrioLoop:
         self._trio.lowlevel.spawn_system_task(task, context=context)
         return task
 
-    async def outlast(self, slot: Slot, seconds: float) -> None:
+    async def outlast(self, slot: Slot, seconds: float) -> asyncio.CancelledError | None:
         """Wait on a slot that another thread ends at once, as if this took no time."""
         began = time.monotonic()
         while not slot.done() and time.monotonic() - began < _AT_ONCE:
@@ -288,6 +288,7 @@ class TrioLoop:
                 await slot
         if not slot.done():
             await slot
+        return None
 
     def is_closed(self) -> bool:
         """Tell whether the run has finished."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import functools
+import gc
 import threading
+import weakref
 from typing import Any
 
 import anyio
@@ -12,11 +16,11 @@ import anyio.lowlevel
 import pytest
 import sniffio
 
-from bridge import AdapterClosed, AsgiToWsgi, Stats, WsgiToAsgi
+from bridge import AdapterClosed, ApplicationError, AsgiToWsgi, Stats, WsgiToAsgi
 from tests.conformance.adapting import close_after_test
 from tests.conformance.asgi_applications import END, STARTED, answer
 from tests.harness import BACKENDS, Exchange, Gate, Lifespan, eventually, fetch, http_scope, run, throw_away
-from tests.harness.native import chunk
+from tests.harness.native import chunk, start
 
 HERE: contextvars.ContextVar[str] = contextvars.ContextVar("here")
 
@@ -81,6 +85,7 @@ SCRIPTS = {
     "pieces": [STARTED, chunk(b"one"), chunk(b"two"), END],
     "empty pieces": [STARTED, chunk(b""), chunk(b"one"), chunk(b""), END],
     "the last one is the longest": [STARTED, chunk(b"x"), chunk(b"y" * 300_000, more=False)],
+    "a declared length": [start(200, (b"content-length", b"3")), chunk(b"one"), chunk(b""), END],
     "nothing": [STARTED, END],
     "no end": [STARTED, chunk(b"one")],
     "no start": [],
@@ -277,6 +282,129 @@ def test_two_tasks_may_send(backend: str) -> None:
 
     response = fetch(both(app), backend=backend)
     assert sorted(response.chunks) == [b"%02d" % number for number in range(20)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tasks_send_in_turn(backend: str) -> None:
+    """The law, B1: a task that sends without a pause lets others send, in the order of their calls."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(STARTED)
+
+        async def stream(name: bytes) -> None:
+            for _ in range(5):
+                await send(chunk(name))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(stream, b"a")
+            group.start_soon(stream, b"b")
+        await send(END)
+
+    body = fetch(both(app), backend=backend).body
+    assert body in (b"ab" * 5, b"ba" * 5)
+
+
+def test_a_task_that_waits_for_its_turn_is_cancelled() -> None:
+    """The law, B1: a task that is cancelled while another sends, or just when it may send, holds up nobody."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(STARTED)
+        for turns in range(12):
+            tasks = [asyncio.ensure_future(send(chunk(b"%x" % turns))) for _ in range(3)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            tasks[1].cancel()
+            done, _ = await asyncio.wait(tasks, timeout=10)
+            assert len(done) == 3
+        await send(END)
+
+    response = fetch(both(app))
+    assert response.complete
+    for turns in range(12):
+        assert response.body.count(b"%x" % turns) >= 2
+
+
+def test_a_send_that_outlives_the_application() -> None:
+    """B1: an application that returns while a task of its still sends is over, and so is that task's `send()`."""
+    tasks: list[asyncio.Task[None]] = []
+    adapter: WsgiToAsgi
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(STARTED)
+        tasks.append(asyncio.ensure_future(send(END)))
+
+    async def main() -> None:
+        await asyncio.wait_for(adapter(http_scope(), asyncio.Event().wait, ignore), 10)
+        done, _ = await asyncio.wait(tasks, timeout=10)
+        assert len(done) == 1
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    adapter = both(app)
+    run(main)
+    eventually(lambda: adapter.stats().busy == 0, "the thread is free")
+
+
+def test_nothing_waits_for_the_garbage_collector() -> None:
+    """B1: what a request held is let go of with its end."""
+    seen: list[weakref.ref[Any]] = []
+
+    class User:
+        """What middleware puts into a scope."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await (send(chunk(b"no start")) if scope["path"] == "/wrong" else answer(send))
+
+    adapter = both(app)
+
+    async def call(path: str) -> None:
+        user = User()
+        seen.append(weakref.ref(user))
+        with contextlib.suppress(ApplicationError):
+            await adapter(http_scope("GET", path) | {"user": user}, asyncio.Event().wait, ignore)
+
+    async def main() -> None:
+        for path in ("/", "/wrong"):
+            await call(path)
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main)
+        eventually(lambda: [ref() for ref in seen] == [None, None], "all is let go of")
+    finally:
+        gc.enable()
+
+
+def test_it_was_closed_before_a_thread_was_free() -> None:
+    """A11: an application is not started when the outer adapter was closed meanwhile."""
+    seen: list[str] = []
+    go_on = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        await answer(send)
+
+    adapter = both(app)
+
+    def hold() -> None:
+        go_on.wait(10)
+
+    for _ in range(40):  # as many as there are threads
+        adapter.workers.submit(functools.partial(hold), lambda _reason: None)
+    eventually(lambda: adapter.stats().busy == 40, "every thread is busy")
+
+    async def main() -> None:
+        task = asyncio.ensure_future(adapter(http_scope(), asyncio.Event().wait, ignore))
+        await asyncio.sleep(0.01)
+        adapter.close()
+        await asyncio.sleep(0)
+        go_on.set()
+        done, _ = await asyncio.wait([task], timeout=10)
+        assert done == {task}
+        assert seen == []
+        assert isinstance(task.exception(), AdapterClosed), adapter.stats()
+
+    run(main)
 
 
 def test_a_send_that_is_given_up() -> None:

@@ -82,34 +82,31 @@ def test_a_cancellation_comes_where_the_task_waits_next(backend: str) -> None:
     in_loop(main, backend)
 
 
-def test_a_cancelled_task_of_asyncios() -> None:
-    """The law: so does `task.cancel()`, once, and its count is as if it had come to the next wait."""
+@pytest.mark.parametrize("scope_too", [False, True])
+def test_a_cancelled_task_of_asyncios(scope_too: bool) -> None:
+    """W18: `task.cancel()` comes but once, so it is told of, also if a scope is cancelled as well."""
 
     async def main(loop: Loop) -> None:
         slot = loop.slot()
         release = threading.Event()
         thread = later(loop, slot, release)
-        steps: list[Any] = []
+        outlasted: list[Any] = []
+        scope = anyio.CancelScope()
 
         async def waits() -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            await loop.outlast(slot, LIMIT)
-            steps.append(task.cancelling())
-            try:
-                await asyncio.sleep(LIMIT)
-            except asyncio.CancelledError as error:
-                steps.append((error.args, task.cancelling()))
-                raise
+            with scope:
+                outlasted.append(await loop.outlast(slot, LIMIT))
 
         task = asyncio.ensure_future(waits())
         await asyncio.sleep(0)
         task.cancel("why")
         await asyncio.sleep(0.01)
+        if scope_too:
+            scope.cancel()
+            await asyncio.sleep(0.01)
         release.set()
         await asyncio.wait([task])
-        assert task.cancelled()
-        assert steps == [1, (("why",), 1)]
+        assert [error.args for error in outlasted] == [("why",)]
         await asyncio.to_thread(thread.join)
 
     in_loop(main, "asyncio")

@@ -123,8 +123,9 @@ class StepLoop:
     def slot(self) -> StepSlot:
         return StepSlot(self)
 
-    async def outlast(self, slot: StepSlot, seconds: float) -> None:
+    async def outlast(self, slot: StepSlot, seconds: float) -> asyncio.CancelledError | None:
         await slot
+        return None
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
         self.timers.append(Timer(call))
