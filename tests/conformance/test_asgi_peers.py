@@ -112,7 +112,7 @@ def test_no_task_destroyed_while_pending(caplog: pytest.LogCaptureFixture) -> No
 
     @app.get("/")
     def index() -> StreamingResponse:
-        return StreamingResponse(BytesIO(b"a\n" * 5000), media_type="text/plain")
+        return StreamingResponse(BytesIO(b"a\n" * 1000), media_type="text/plain")
 
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING, "asyncio"):
         warnings.simplefilter("error")
