@@ -124,7 +124,7 @@ class AsgiToWsgi(Hostable):
 
     def _forget(self) -> None:
         """Begin anew in a child of a fork: what the parent has is the parent's."""
-        vars(self).pop("_lock", None)
+        self.__dict__.pop("_lock", None)
         self._home: Home | None = None
         self._ended = [0, 0, 0]  # completed, failed, disconnected on loops that have ended
         self._hosted = Tally()
@@ -145,7 +145,14 @@ class AsgiToWsgi(Hostable):
         """
         home = self._home
         view = environ.get("asgi.scope")
-        if isinstance(view, ScopeView) and view.host is not None and view.host.hosts(self) and not self._closed:
+        # Looked at for None first: the check of a mapping's type is slow, and most environs have none.
+        if (
+            view is not None
+            and isinstance(view, ScopeView)
+            and view.host is not None
+            and view.host.hosts(self)
+            and not self._closed
+        ):
             request = RequestInServersTask(
                 self.app, environ, view.scope, view.host, self._hosted, self._options.dropped_headers
             )

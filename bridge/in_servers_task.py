@@ -20,30 +20,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from bridge._types import ASGIApplication, Environ, Message, Receive, Scope, Send, StartResponse
+from bridge._types import ASGIApplication, Environ, Message, Scope, StartResponse
 from bridge.errors import AdapterClosed, ApplicationError, ClientDisconnected
 from bridge.handoff.baton import Baton
 from bridge.handoff.loops import Slot, end_wait
-from bridge.request_body import LOOK_UP_SECONDS, RequestBody
+from bridge.request_body import LOOK_UP_SECONDS
 from bridge.translation.nesting import is_still_in_cgi, scope_within
 from bridge.translation.requests import scope_from_environ
 from bridge.translation.responses import COMPLETE, START_HELD, AsgiResponse
-from bridge.wsgi_request import ReadAhead, WsgiRequest
+from bridge.wsgi_request import OWN_TRANSFERS, ReadAhead, WsgiRequest
 
 if TYPE_CHECKING:
-    from bridge.in_flight import InFlight
-    from bridge.wsgi_to_asgi import WsgiToAsgi
+    pass
 
 # What goes through WSGI. Of the rest, which WSGI has no words for, the server is told by the application itself.
 _OF_WSGI = ("http.response.start", "http.response.body")
-
-# These are ``http.response.body`` in other words, for files.
-_NOT_OFFERED = ("http.response.pathsend", "http.response.zerocopysend")
 
 
 # Seconds in which a worker that is free begins; when all are busy, a call that is cancelled ends.
@@ -57,46 +52,30 @@ def _never() -> bool:
     return False
 
 
-class Hostable(ABC):
+class Hostable:
     """What ``WsgiToAsgi`` knows of an ``AsgiToWsgi`` that it is given as its application."""
 
     app: ASGIApplication
 
-    @abstractmethod
     def may_run_in_servers_task(self) -> bool:
         """Tell whether a server's own task may run the application."""
+        raise NotImplementedError
 
     @property
-    @abstractmethod
     def takes_servers_lifespan(self) -> bool:
         """Whether the server's lifespan is the application's then."""
+        raise NotImplementedError
 
 
 class HostingRequest(WsgiRequest):
     """The outer adapter's request, which the server awaits, and in which the application runs.
 
-    receive: the server's. It is the application's alone.
+    The server's ``receive`` is the application's alone.
     """
 
-    __slots__ = ("_hosted", "_no_answer", "_slots", "receive")
-
-    def __init__(
-        self,
-        adapter: WsgiToAsgi,
-        home: InFlight,
-        scope: Scope,
-        headers: Iterable[Iterable[bytes]],
-        send: Send,
-        body: RequestBody,
-        receive: Receive,
-    ) -> None:
-        super().__init__(adapter, home, scope, headers, send, body, limit=1)  # message by message
-        self.receive = receive
-        self._hosted: RequestInServersTask | None = None
-        self._no_answer: ApplicationError | None = None
-        self._slots: list[
-            Slot
-        ] = []  # of those who wait for the worker: the server's task, and one that sends beside it
+    _hosted: RequestInServersTask | None = None
+    _no_answer: ApplicationError | None = None
+    _slots: tuple[Slot, ...] = ()  # of those who wait for the worker: the server's task, and one that sends beside it
 
     # ---- the server's task -------------------------------------------------------------------------------------------
 
@@ -121,7 +100,7 @@ class HostingRequest(WsgiRequest):
 
     def _wake_in_loop(self) -> None:
         super()._wake_in_loop()
-        slots, self._slots = self._slots, []
+        slots, self._slots = self._slots, ()
         for slot in slots:
             end_wait(slot)
 
@@ -166,7 +145,7 @@ class HostingRequest(WsgiRequest):
                 break
             else:
                 slot = self._loop.slot()
-                self._slots.append(slot)
+                self._slots += (slot,)
                 self._asleep = True  # 1
                 if not (self._done or self.gone or holds() or self._has_more(len(chunks), whole)):  # 2
                     cancelled = await self._loop.outlast(slot, seconds) or cancelled  # 3
@@ -342,8 +321,8 @@ class RequestInServersTask:
             scope = scope_within(scope_from_environ(environ), environ, outer)
             scope["extensions"] = outer.get("extensions") or {}
         extensions = scope.get("extensions") or {}
-        if any(name in extensions for name in _NOT_OFFERED):
-            offered = {name: value for name, value in extensions.items() if name not in _NOT_OFFERED}
+        if not OWN_TRANSFERS.isdisjoint(extensions):  # they are ``http.response.body`` in other words
+            offered = {name: value for name, value in extensions.items() if name not in OWN_TRANSFERS}
             scope = {**scope, "extensions": offered}
         self._scope = scope
         self._response = AsgiResponse(scope.get("method", ""))
@@ -414,7 +393,7 @@ class RequestInServersTask:
         outcome = _DISCONNECTED
         try:
             try:
-                await self._application(self._scope, host.receive, self.send)
+                await self._application(self._scope, host.body.receive, self.send)
             except Exception as raised:  # noqa: BLE001  it is the server's, which gets it through WSGI, or by the return
                 error = raised
             outcome = _COMPLETED if error is None and host.is_answered else _FAILED

@@ -60,7 +60,6 @@ class RequestBody:
         "_pump_task",
         "_read_timeout",
         "_reader_waits",
-        "_receive",
         "_response_began",
         "_resume_slot",
         "_scope",
@@ -73,6 +72,7 @@ class RequestBody:
         "baton",
         "gone",
         "on_disconnect",
+        "receive",
         "too_large",
     )
 
@@ -87,7 +87,7 @@ class RequestBody:
         expects_continue: bool,
         ahead: int,
     ) -> None:
-        self._receive = receive
+        self.receive = receive
         self._loop = loop
         self._scope = scope
         self._context = contextvars.copy_context()  # receive() may be wrapped by a middleware that set variables
@@ -124,7 +124,7 @@ class RequestBody:
             return
         # A server need not hold the body to its declared length: no more than in_memory is taken ahead in any case.
         while not self._is_complete and self._size < in_memory:
-            if not self._take_message_in_loop(await self._receive()):
+            if not self._take_message_in_loop(await self.receive()):
                 return
 
     async def spool_in_loop(self, in_memory: int) -> None:
@@ -160,7 +160,7 @@ class RequestBody:
     async def _more_came_in_loop(self) -> bool:
         """Wait for one message of the body, at most read_timeout seconds. Return False if none came."""
         if self._read_timeout is None:
-            return self._take_message_in_loop(await self._receive())
+            return self._take_message_in_loop(await self.receive())
         # A receive() that may be given up must not be awaited here: the message of a cancelled one could be lost.
         self._start_pump_in_loop()
         if not self._inbox and not self._is_over():
@@ -198,7 +198,7 @@ class RequestBody:
     async def _pump(self) -> None:
         try:
             # Looked at first: trio begins a task that was cancelled before its first step.
-            while not self.gone and self._take_message_in_loop(await self._receive()):
+            while not self.gone and self._take_message_in_loop(await self.receive()):
                 # What may be held for a reader that has not asked is there, and the pump and the reader do:
                 #
                 #   pump (loop)                          take (worker)

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 # Extensions by which a server sends a file itself.
-_OWN_TRANSFERS = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+OWN_TRANSFERS = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 _MAX_HINTS = 16  # early hints that wait to be sent; of more the oldest are left out, as a server may
 
@@ -740,7 +740,7 @@ class WsgiRequest(Answering):
         if transfer is None or self.body.too_large:
             wrapper.block_size = max(wrapper.block_size, BLOCK_SIZE // 4)
             return False
-        if not transfer.count or (transfer.count <= self._limit // 4 and _OWN_TRANSFERS.isdisjoint(extensions)):
+        if not transfer.count or (transfer.count <= self._limit // 4 and OWN_TRANSFERS.isdisjoint(extensions)):
             # So short that it is cheaper to send it as any other body than to come back for closing it.
             wrapper.block_size = max(wrapper.block_size, transfer.count)
             return False

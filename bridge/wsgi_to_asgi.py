@@ -232,7 +232,7 @@ class WsgiToAsgi:
             ahead=self._write_buffer,
         )
         if self._inner is not None and self._inner.may_run_in_servers_task():
-            await HostingRequest(self, home, scope, headers, send, body, receive).respond_in_loop()
+            await HostingRequest(self, home, scope, headers, send, body, 1).respond_in_loop()  # message by message
             return
         read_ahead: ReadAhead | None = None
         if self._body == "auto":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -15,11 +16,13 @@ from bridge.handoff.loops import Loop, end_wait, make_loop, running_loop_key
 from tests.harness import BACKENDS, LIMIT, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 
-def later(loop: Loop, slot: Any, release: threading.Event) -> threading.Thread:
-    """End a slot from another thread, once that is allowed."""
+@asynccontextmanager
+async def other_thread(loop: Loop) -> AsyncIterator[tuple[Any, threading.Event]]:
+    """A slot that another thread ends, once that is allowed."""
+    slot, release = loop.slot(), threading.Event()
 
     def end() -> None:
         release.wait(LIMIT)
@@ -27,7 +30,8 @@ def later(loop: Loop, slot: Any, release: threading.Event) -> threading.Thread:
 
     thread = threading.Thread(target=end)
     thread.start()
-    return thread
+    yield slot, release
+    await anyio.to_thread.run_sync(thread.join)
 
 
 def in_loop(main: Callable[[Loop], Any], backend: str) -> None:
@@ -45,16 +49,11 @@ def test_it_waits(seconds: float, backend: str) -> None:
     """The law: it returns when the slot was ended, and not before."""
 
     async def main(loop: Loop) -> None:
-        slot = loop.slot()
-        release = threading.Event()
-        thread = later(loop, slot, release)
-        timer = threading.Timer(seconds, release.set)
-        timer.start()
-        await loop.outlast(slot, LIMIT)
-        assert slot.done()
-        assert release.is_set()
-        await anyio.to_thread.run_sync(thread.join)
-        await anyio.to_thread.run_sync(timer.join)
+        async with other_thread(loop) as (slot, release):
+            threading.Timer(seconds, release.set).start()
+            await loop.outlast(slot, LIMIT)
+            assert slot.done()
+            assert release.is_set()
 
     in_loop(main, backend)
 
@@ -64,20 +63,17 @@ def test_a_cancellation_comes_where_the_task_waits_next(backend: str) -> None:
     """The law: a scope that is cancelled meanwhile cancels the next wait, and no task outside it."""
 
     async def main(loop: Loop) -> None:
-        slot = loop.slot()
-        release = threading.Event()
-        thread = later(loop, slot, release)
-        steps: list[str] = []
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            threading.Timer(0.02, release.set).start()
-            await loop.outlast(slot, LIMIT)
-            steps.append("outlasted")
-            await anyio.sleep(LIMIT)
-            steps.append("slept")
-        assert steps == ["outlasted"]
-        await anyio.lowlevel.checkpoint()  # which nothing cancels
-        await anyio.to_thread.run_sync(thread.join)
+        async with other_thread(loop) as (slot, release):
+            steps: list[str] = []
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                threading.Timer(0.02, release.set).start()
+                await loop.outlast(slot, LIMIT)
+                steps.append("outlasted")
+                await anyio.sleep(LIMIT)
+                steps.append("slept")
+            assert steps == ["outlasted"]
+            await anyio.lowlevel.checkpoint()  # which nothing cancels
 
     in_loop(main, backend)
 
@@ -87,27 +83,24 @@ def test_a_cancelled_task_of_asyncios(scope_too: bool) -> None:
     """W18: `task.cancel()` comes but once, so it is told of, also if a scope is cancelled as well."""
 
     async def main(loop: Loop) -> None:
-        slot = loop.slot()
-        release = threading.Event()
-        thread = later(loop, slot, release)
-        outlasted: list[Any] = []
-        scope = anyio.CancelScope()
+        async with other_thread(loop) as (slot, release):
+            outlasted: list[Any] = []
+            scope = anyio.CancelScope()
 
-        async def waits() -> None:
-            with scope:
-                outlasted.append(await loop.outlast(slot, LIMIT))
+            async def waits() -> None:
+                with scope:
+                    outlasted.append(await loop.outlast(slot, LIMIT))
 
-        task = asyncio.ensure_future(waits())
-        await asyncio.sleep(0)
-        task.cancel("why")
-        await asyncio.sleep(0.01)
-        if scope_too:
-            scope.cancel()
+            task = asyncio.ensure_future(waits())
+            await asyncio.sleep(0)
+            task.cancel("why")
             await asyncio.sleep(0.01)
-        release.set()
-        await asyncio.wait([task])
-        assert [error.args for error in outlasted] == [("why",)]
-        await asyncio.to_thread(thread.join)
+            if scope_too:
+                scope.cancel()
+                await asyncio.sleep(0.01)
+            release.set()
+            await asyncio.wait([task])
+            assert [error.args for error in outlasted] == [("why",)]
 
     in_loop(main, "asyncio")
 
@@ -147,20 +140,17 @@ def test_the_task_does_not_look_blocked(backend: str) -> None:
     """The law: who waits until every task is blocked does not take this one for blocked."""
 
     async def main(loop: Loop) -> None:
-        slot = loop.slot()
-        release = threading.Event()
-        thread = later(loop, slot, release)
-        steps: list[str] = []
+        async with other_thread(loop) as (slot, release):
+            steps: list[str] = []
 
-        async def waits() -> None:
-            await loop.outlast(slot, LIMIT)
-            steps.append("outlasted")
+            async def waits() -> None:
+                await loop.outlast(slot, LIMIT)
+                steps.append("outlasted")
 
-        async with anyio.create_task_group() as group:
-            group.start_soon(waits)
-            threading.Timer(0.03, release.set).start()
-            await anyio.wait_all_tasks_blocked()
-            assert steps == ["outlasted"]
-        await anyio.to_thread.run_sync(thread.join)
+            async with anyio.create_task_group() as group:
+                group.start_soon(waits)
+                threading.Timer(0.03, release.set).start()
+                await anyio.wait_all_tasks_blocked()
+                assert steps == ["outlasted"]
 
     in_loop(main, backend)

@@ -37,7 +37,7 @@ class LooksBeforeItSays(RequestBody):
     __slots__ = ()
 
     async def _pump(self) -> None:
-        while not self.gone and self._take_message_in_loop(await self._receive()):
+        while not self.gone and self._take_message_in_loop(await self.receive()):
             while self._is_full():
                 self._resume_slot = self._loop.slot()
                 is_full = self._is_full()
