@@ -279,7 +279,7 @@ class Tally:
 
 
 class RequestInServersTask:
-    """The inner adapter's request: an answer for the WSGI server, made by an application in another thread's task.
+    """The inner adapter's request, and its answer for the WSGI server: an iterator that another thread's task feeds.
 
     host: the outer adapter's request.
     """
@@ -358,10 +358,13 @@ class RequestInServersTask:
             self._dropped_headers(response.dropped)
         start_response(response.status_line, response.headers)
         self._start_is_taken = True
-        return _Answer(self)
+        return self
 
-    def next_chunk(self) -> bytes:
-        """Return what comes next of the body. Raises StopIteration after the end, or the application's error."""
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return what comes next of the body. Raises the application's error."""
         self._wait_in_worker(lambda: bool(self._chunks) or self._ended)
         if self._chunks:
             return self._chunks.popleft()  # c
@@ -474,18 +477,3 @@ class RequestInServersTask:
 
     def _is_handed_over(self) -> bool:
         return not self._chunks and self._start_is_taken and self._asks and self._host.has_sent_all
-
-
-class _Answer:
-    """The iterable of PEP 3333."""
-
-    __slots__ = ("_request",)
-
-    def __init__(self, request: RequestInServersTask) -> None:
-        self._request = request
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return self._request.next_chunk()

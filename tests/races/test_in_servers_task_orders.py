@@ -30,7 +30,7 @@ INNER = ("_asks", "_ended", "_has_start", "_start_is_taken", "_error")
 class AsksBeforeItGives(RequestInServersTask):
     """Step a of the next chunk before step c of this one: the thread asks on, and then gives what it has."""
 
-    def next_chunk(self) -> bytes:
+    def __next__(self) -> bytes:
         self._wait_in_worker(lambda: bool(self._chunks) or self._ended)
         self._asks = True
         if self._chunks:
@@ -41,7 +41,7 @@ class AsksBeforeItGives(RequestInServersTask):
 class TakesBeforeItSays(RequestInServersTask):
     """Step c before step b: the thread takes the chunk, and then says that it asks no more."""
 
-    def next_chunk(self) -> bytes:
+    def __next__(self) -> bytes:
         self._asks = True
         self._host.tell_loop()
         while not (self._chunks or self._ended or self._error):
