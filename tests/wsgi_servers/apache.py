@@ -36,6 +36,13 @@ LogLevel warn
 # A body that broke off below its declared length is noticed when the connection ends.
 KeepAliveTimeout 1
 LoadModule mpm_event_module {modules}/mod_mpm_event.so
+# One process for connections, for good: one that starts later counts whole where tests look at growing memory.
+ServerLimit 1
+StartServers 1
+ThreadsPerChild 32
+MaxRequestWorkers 32
+MinSpareThreads 1
+MaxSpareThreads 32
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule wsgi_module {modules}/mod_wsgi.so
 # Else /a%2Fb is 404 before any application is asked.
