@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Ended, ended
+from tests.cli.command import Ended, called, ended
 
 NEITHER = (
     "is neither a WSGI application, which is called with 2 arguments, nor an ASGI application, which is called with 3 "
@@ -18,8 +19,8 @@ FORM = "is not of the form MODULE:APP, such as shop.web:app or shop.web:create()
 
 
 def serve(directory: Path, *arguments: str) -> Ended:
-    """The command, run to its end."""
-    return ended("-m", "bridge", "serve", *arguments, directory=directory)
+    """What the command answers."""
+    return called("serve", *arguments, directory=directory)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +194,12 @@ def test_wrong_options_are_refused(directory: Path, arguments: list[str], compla
     assert complaint in refused.err.splitlines()[-1]
 
 
+def test_a_refusal_ends_the_process(directory: Path) -> None:
+    """What is refused is the process's own status and its only line."""
+    refused = ended("-m", "bridge", "serve", "shop", directory=directory)
+    assert (refused.status, refused.only_line) == (2, f"bridge: 'shop' {FORM}")
+
+
 def test_no_command_is_refused(directory: Path) -> None:
     """`python -m bridge` alone says that a command is missing; the status is 2."""
     refused = ended("-m", "bridge", directory=directory)
@@ -200,14 +207,11 @@ def test_no_command_is_refused(directory: Path) -> None:
     assert refused.err.splitlines()[-1] == "python -m bridge: error: the following arguments are required: COMMAND"
 
 
-def test_without_uvicorn_the_remedy_is_named(directory: Path) -> None:
+def test_without_uvicorn_the_remedy_is_named(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where uvicorn is not installed, the line names the command that installs it; the status is 2."""
     # None in sys.modules is how Python itself marks a module that must not be found.
-    program = (
-        "import sys; sys.modules['uvicorn'] = None; from bridge.cli import main;"
-        "sys.exit(main(['serve', 'shop:application']))"
-    )
-    refused = ended("-c", program, directory=directory)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    refused = serve(directory, "shop:application")
     assert refused.status == 2
     assert refused.only_line == (
         "bridge: uvicorn is not installed, but `serve` needs it: pip install 'wsgi-asgi-bridge[serve]'"
@@ -215,13 +219,12 @@ def test_without_uvicorn_the_remedy_is_named(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("server", ["waitress", "gunicorn"])
-def test_without_the_wsgi_server_the_remedy_is_named(directory: Path, server: str) -> None:
+def test_without_the_wsgi_server_the_remedy_is_named(
+    directory: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the server of `--wsgi` is not installed, the line names the command that installs it; the status is 2."""
-    program = (
-        f"import sys; sys.modules[{server!r}] = None; from bridge.cli import main;"
-        f"sys.exit(main(['serve', 'cafe:application', '--wsgi', {server!r}]))"
-    )
-    refused = ended("-c", program, directory=directory)
+    monkeypatch.setitem(sys.modules, server, None)
+    refused = serve(directory, "cafe:application", "--wsgi", server)
     assert refused.status == 2
     assert refused.only_line == (
         f"bridge: {server} is not installed, but `--wsgi {server}` needs it: pip install {server}"
@@ -231,7 +234,7 @@ def test_without_the_wsgi_server_the_remedy_is_named(directory: Path, server: st
 @pytest.mark.parametrize("server", ["wsgiref", "waitress"])
 def test_a_startup_that_fails_is_told(directory: Path, server: str) -> None:
     """A10: an application whose lifespan fails to start ends the command with the reason and the status 1."""
-    refused = serve(directory, "cafe:no_database", "--port", "0", "--wsgi", server)
+    refused = ended("-m", "bridge", "serve", "cafe:no_database", "--port", "0", "--wsgi", server, directory=directory)
     assert (refused.status, refused.out) == (1, "")
     last = refused.err.splitlines()[-1]
     assert last.startswith("bridge: cafe:no_database failed to start: ")
