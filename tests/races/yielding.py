@@ -103,6 +103,14 @@ def traced(what: AtLines) -> Iterator[None]:
         return at_line if frame.f_code.co_filename.startswith(PACKAGE) else None
 
     before, before_in_threads = sys.gettrace(), threading.gettrace()
+    settrace, one_at_a_time = sys.settrace, threading.Lock()
+
+    def settrace_in_turn(function: Any) -> None:
+        # Python refuses it while another thread is inside, and a thread that begins so never runs.
+        with one_at_a_time:
+            settrace(function)
+
+    sys.settrace = settrace_in_turn
     threading.settrace(at_call)
     sys.settrace(at_call)
     try:
@@ -110,3 +118,4 @@ def traced(what: AtLines) -> Iterator[None]:
     finally:
         sys.settrace(before)
         threading.settrace(before_in_threads)
+        sys.settrace = settrace
