@@ -58,7 +58,7 @@ class Exchange:
         return self._complete
 
 
-async def exchange(app: ASGIApplication, blocks: Sequence[bytes] = (b"",)) -> Exchange:
+async def exchange(app: ASGIApplication, blocks: Sequence[bytes] = (b"",), path: str = PATH) -> Exchange:
     """Run one request to its end: a GET without a body, or a POST of `blocks` with their length declared."""
     headers = HEADERS.copy()
     method = "GET"
@@ -72,8 +72,8 @@ async def exchange(app: ASGIApplication, blocks: Sequence[bytes] = (b"",)) -> Ex
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": PATH,
-        "raw_path": PATH.encode(),
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": QUERY.encode(),
         "root_path": "",
         "headers": headers,

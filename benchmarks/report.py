@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -26,9 +26,10 @@ def interleaved(rounds: int, contenders: Sequence[str]) -> Iterator[str]:
 
 @dataclass
 class Report:
-    """All figures of a run: for each question and contender one a round, more being better."""
+    """All figures of a run: for each question and contender one a round."""
 
     contenders: Sequence[str]
+    less_is_better: bool = False
     units: dict[str, str] = field(default_factory=dict)
     figures: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -47,7 +48,8 @@ class Report:
         """The medians with the range of all rounds, then how many times faster the bridge is than each other."""
         lines = ["median (lowest to highest round)", *aligned(self._medians())]
         if OURS in self.contenders:
-            lines += ["", f"times as fast as: {OURS} / the other, of the medians", *aligned(self._ratios())]
+            quotient = f"the other / {OURS}" if self.less_is_better else f"{OURS} / the other"
+            lines += ["", f"times as good as: {quotient}, of the medians", *aligned(self._ratios())]
         for question, reasons in self.failed.items():
             lines += [f"{question}: {contender} failed: {reason}" for contender, reason in reasons.items()]
         return "\n".join(lines)
@@ -63,20 +65,20 @@ class Report:
         figures = self.figures.get(question, {}).get(contender)
         if not figures:
             return "-"
-        return f"{median(figures):,.0f} ({min(figures):,.0f} to {max(figures):,.0f})"
+        return f"{number(median(figures))} ({number(min(figures))} to {number(max(figures))})"
 
     def _ratios(self) -> Iterator[list[str]]:
         others = [contender for contender in self.contenders if contender != OURS]
         yield ["", *others]
         for question in self.units:
-            of = self.figures.get(question, {})
             yield [
                 question,
-                *(
-                    f"{median(of[OURS]) / median(of[other]):.2f}" if of.get(OURS) and of.get(other) else "-"
-                    for other in others
-                ),
+                *(self._ratio(question, other) for other in others),
             ]
+
+    def _ratio(self, question: str, other: str) -> str:
+        ratio = ratio_of(self.figures.get(question, {}), other, less_is_better=self.less_is_better)
+        return "-" if ratio is None else f"{ratio:.2f}"
 
     def write_json(self, path: Path, **settings: object) -> None:
         """Write every figure, with what they depend on."""
@@ -88,6 +90,24 @@ class Report:
             "failed": self.failed,
         }
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def median_of(figures: Mapping[str, list[float]], contender: str) -> float | None:
+    """The median of a contender's figures for one question; None if it has none."""
+    return median(found) if (found := figures.get(contender)) else None
+
+
+def ratio_of(figures: Mapping[str, list[float]], other: str, *, less_is_better: bool = False) -> float | None:
+    """How many times as good as another the bridge is; None if one of them has no figure, or a 0 to divide by."""
+    more, less = median_of(figures, OURS), median_of(figures, other)
+    if less_is_better:
+        more, less = less, more
+    return more / less if more is not None and less else None
+
+
+def number(figure: float) -> str:
+    """A figure as it is read: three digits where it is small, whole where it is large."""
+    return f"{figure:,.0f}" if figure >= 100 or figure == int(figure) else f"{figure:.3g}"
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:

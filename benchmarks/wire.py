@@ -26,6 +26,7 @@ from .report import Report, interleaved
 from .served import SERVED
 
 UNIT = "requests/s"
+NO_WRK = "wrk is not on PATH; it makes the load. Debian and Ubuntu: apt-get install wrk. macOS: brew install wrk"
 # A server that has not answered by then does not start.
 START_LIMIT = 30.0
 STOP_LIMIT = 10.0
@@ -108,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     wrk = shutil.which("wrk")
     if wrk is None:
-        print("wrk is not on PATH; it makes the load. Debian and Ubuntu: apt-get install wrk. macOS: brew install wrk")
+        print(NO_WRK)
         return 2
 
     chosen = [application for application in SERVED if options.only in application]

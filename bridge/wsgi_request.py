@@ -677,8 +677,8 @@ class WsgiRequest(Answering):
         self._put_start_in_worker()
         if parts:
             self._chunks.append(parts[0] if len(parts) == 1 else b"".join(parts))
+        # The loop is woken by ``_finish_in_worker``, once for both: a list has no close() that it could wait for.
         self._ended = True
-        self._wake_loop()
 
     def _put_chunk_in_worker(self, chunk: bytes) -> bool:
         """Hand on one chunk of the iterable. Return True if no further one is wanted."""

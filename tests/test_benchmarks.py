@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 from wsgiref.validate import validator
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import asgi_to_wsgi, null_wsgi_server, wsgi_to_asgi
+from benchmarks import __main__, asgi_to_wsgi, latency, null_wsgi_server, scale, wsgi_to_asgi
 from benchmarks.null_server import Exchange, Message, exchange
 from benchmarks.questions import Question
 from benchmarks.report import Report, interleaved
@@ -49,6 +50,47 @@ def test_quick_run_measures_asgi_to_wsgi(tmp_path: Path, capsys: pytest.CaptureF
     written = written_by_quick_run(asgi_to_wsgi.main, tmp_path / "results.json")
     check_figures(written, asgi_to_wsgi.questions(streamed=8), asgi_to_wsgi.ADAPTERS, asgi_to_wsgi.COROUTINE)
     assert "upload in 64 KiB blocks, read1()" in capsys.readouterr().out
+
+
+def test_quick_run_measures_latency() -> None:
+    """Both adapters of both directions have their figures."""
+    assert latency.main(["--quick"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("begun", "expected"), [([1, 2, 3, 4], 0), ([1, 3, 2, 4], 25), ([4, 3, 2, 1], 75)], ids=["none", "one", "all"]
+)
+def test_who_was_overtaken(begun: list[int], expected: float) -> None:
+    """Requests that were begun after a later one are counted."""
+    assert latency.overtaken(begun) == expected
+
+
+def test_the_tail() -> None:
+    """The slowest of a hundred is compared with the middle."""
+    assert latency.tail([1.0] * 90 + [3.0] * 10) == 3
+
+
+def test_quick_run_measures_scale(tmp_path: Path) -> None:
+    """Costs, memory and the import have figures for both; no stream is left open."""
+    written = written_by_quick_run(scale.main, tmp_path / "results.json")
+    assert len(written["figures"]) == len(scale.QUEUED) + 3
+    assert all(set(figures) == {"bridge", "a2wsgi"} for figures in written["figures"].values())
+    # A stream holds something in any case, so that nothing is a sign that nothing was measured.
+    assert all(
+        figure > 1 for name in ("bridge", "a2wsgi") for figure in written["figures"]["WsgiToAsgi: an open stream"][name]
+    )
+
+
+def test_results_and_charts_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m benchmarks` writes what its commands found, and pictures of it that are well-formed."""
+    monkeypatch.setattr(__main__, "COMMANDS", {"wsgi_to_asgi": wsgi_to_asgi.main, "asgi_to_wsgi": asgi_to_wsgi.main})
+    assert __main__.main(["--quick", "--folder", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert set(written) == {"wsgi_to_asgi", "asgi_to_wsgi"}
+    for theme in ("light", "dark"):
+        picture = (tmp_path / "charts" / f"adapters-{theme}.svg").read_text(encoding="utf-8")
+        bars = ET.fromstring(picture).findall("{http://www.w3.org/2000/svg}rect")  # noqa: S314  our own
+        assert len(bars) == sum(len(document["figures"]) for document in written.values())
 
 
 def test_a_wrong_answer_is_no_figure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
