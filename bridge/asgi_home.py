@@ -258,7 +258,7 @@ class Home:
     def _let_go(self, patience: float = _ENDS_WITHIN) -> None:
         forget_ender(self)
         self._has_ended.set()
-        self.pool.retire()
+        self.pool.retire(for_good=True)  # what outlives the end may still call, and leaves no thread behind
         if self._thread is not None:
             give_back_loop_thread(self._thread, self, patience)
 

@@ -162,6 +162,11 @@ class HostingRequest(WsgiRequest):
         """Send a message that WSGI has no words for."""
         await self._send(message)
 
+    async def ask_server_in_loop(self) -> None:
+        """Have the server raise what it has to say of its client, if it has: to a chunk without a byte."""
+        if self._is_started and not (self._is_complete or self.gone):
+            await self._send({"type": "http.response.body", "body": b"", "more_body": True})
+
     async def send_start_in_loop(self, *, trailers: bool) -> None:
         """Send the start before the first chunk, once the worker has called ``start_response``."""
         if self._response.state is START_HELD and not self._start_put:
@@ -450,7 +455,11 @@ class RequestInServersTask:
         if kind not in _OF_WSGI or response.state is COMPLETE:
             await host.send_past_wsgi_in_loop(message)  # the server also judges what comes too late
             return
-        chunk = response.message(message)
+        try:
+            chunk = response.message(message)
+        except ApplicationError:
+            await host.ask_server_in_loop()  # a client that has gone comes before what the application did wrong
+            raise
         if kind == "http.response.start":
             self._has_start = True
             self.baton.wake()

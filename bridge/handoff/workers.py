@@ -59,6 +59,11 @@ class Worker:
             job = None
 
 
+# Seconds that a thread without work stays in a pool that nobody needs any more. Not 0: one that waits for a job that
+# was announced would spin.
+_HARDLY = 0.1
+
+
 class _Current(threading.local):
     worker: Worker | None = None
 
@@ -271,12 +276,16 @@ class WorkerPool:
             worker.is_idle = True
         return True
 
-    def retire(self) -> None:
+    def retire(self, *, for_good: bool = False) -> None:
         """Let all threads end: idle ones now, busy ones after their job. The next ``submit`` starts new ones.
 
         What is queued is given to new threads.
+
+        for_good: those that are started after this hardly stay for further jobs.
         """
         with self._mutex:
+            if for_good:
+                self._idle_seconds = _HARDLY
             self._epoch += 1
             self._count = 0
             self._on_the_way = None

@@ -129,5 +129,7 @@ def test_waitress_says_nothing_at_its_end(directory: Path) -> None:
                 for _ in range(10):  # wake the thread, if it listens
                     connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     time.sleep(0.02)
-            assert server.rest().splitlines()[1:] == ["about to exit"]
+            lines = server.rest().splitlines()[1:]
+            # Its own word on a busy machine: a request came before there was a thread for it.
+            assert [line for line in lines if not line.startswith("Task queue depth")] == ["about to exit"]
             assert server.process.wait(10) == 0

@@ -550,3 +550,29 @@ def test_a_loop_that_is_closed_under_it() -> None:
     fetch(adapter, "GET", "/short")  # whose loop takes note of the one that was closed
     assert ended.is_set()
     eventually(lambda: adapter.stats().busy == 0, "the thread is free")
+
+
+@pytest.mark.parametrize("message", [chunk(b"too long"), chunk("no bytes")])
+def test_a_client_that_left_comes_before_a_breach(message: Any) -> None:
+    """The law: what the application does wrong for a client that has gone is no breach, as the server has it."""
+    told: list[BaseException] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(200, (b"content-length", b"3")))
+        try:
+            await send(message)
+        except Exception as error:
+            told.append(error)
+            raise
+
+    async def main() -> None:
+        async def gone(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                raise ConnectionResetError("the client left")
+
+        for send in (gone, ignore):
+            with contextlib.suppress(ApplicationError, ConnectionResetError):
+                await both(app)(http_scope(), asyncio.Event().wait, send)
+
+    run(main)
+    assert [type(error) for error in told] == [ConnectionResetError, ApplicationError]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -159,6 +160,17 @@ def test_an_announced_job_that_does_not_come_after_a_retirement() -> None:
         assert thread.is_alive(), "it waits for its job"
         pool.renounce(worker)
         thread.join(LIMIT)
+        assert not thread.is_alive()
+
+
+def test_a_late_job_after_the_end() -> None:
+    """A11: whoever outlives the pool's owner still gets a thread, which does not stay then."""
+    with real_pool(1, idle_seconds=2 * LIMIT) as pool:
+        pool.retire(for_good=True)
+        ran: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+        pool.submit(lambda: ran.put(threading.current_thread()))
+        thread = ran.get(timeout=LIMIT)
+        thread.join(LIMIT / 2)
         assert not thread.is_alive()
 
 

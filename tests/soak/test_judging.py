@@ -187,11 +187,15 @@ def faults(wrong: Callable[[Any], Any], folder: Path) -> list[str]:
     ledger = Ledger()
     adapter = WsgiToAsgi(wrong(Application(ledger, folder)), threads=8, write_buffer=2000)
     app = named_in_asgi(adapter)
+
+    def is_idle() -> bool:
+        return adapter.stats().busy == 0
+
     return judge(
         REQUESTS,
         ledger,
-        make=lambda first, last: soak(app, first, last),
-        is_idle=lambda: adapter.stats().busy == 0,
+        make=lambda first, last: soak(app, first, last, is_idle=is_idle),
+        is_idle=is_idle,
         tasks=int,
         close=adapter.close,
         patience=PATIENCE,

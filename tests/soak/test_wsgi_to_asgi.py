@@ -29,7 +29,7 @@ def test_soak(tmp_path: Path) -> None:
     faults = judge(
         REQUESTS,
         ledger,
-        make=lambda first, last: soak(app, first, last),
+        make=lambda first, last: soak(app, first, last, is_idle=is_idle),
         is_idle=is_idle,
         tasks=int,  # each part runs on a loop of its own, and the harness demands that no task is left there
         close=adapter.close,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.lowlevel
@@ -13,12 +13,19 @@ from tests.soak.plans import PATIENCE, SEED, Plan, plan_of
 from tests.soak.seen import Seen, faults_of
 from tests.soak.wsgi_application import KINDS
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ENDS: Final = ("none", "none", "none", "slow", "disconnect", "cancel", "failing send", "short upload")
 AT_ONCE: Final = 32
 
 
-def soak(app: Any, first: int, last: int, *, seed: int = SEED) -> list[str]:
-    """Make the requests of these numbers, many at a time; return what is wrong with their answers."""
+def soak(app: Any, first: int, last: int, *, is_idle: Callable[[], bool], seed: int = SEED) -> list[str]:
+    """Make the requests of these numbers, many at a time; return what is wrong with their answers.
+
+    is_idle: tells whether all threads are done, of requests that were given up as well. The loop goes on so long, as a
+        server's does through its shutdown: a call that asgiref has put into a loop that then ends is never answered.
+    """
     faults: list[str] = []
     numbers = itertools.count(first)
 
@@ -36,6 +43,8 @@ def soak(app: Any, first: int, last: int, *, seed: int = SEED) -> list[str]:
         async with anyio.create_task_group() as group:
             for _ in range(AT_ONCE):
                 group.start_soon(client)
+        while not is_idle():  # noqa: ASYNC110  threads tell nobody
+            await anyio.sleep(0.01)
 
     run(main, limit=PATIENCE)
     return faults
