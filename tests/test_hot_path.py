@@ -19,6 +19,7 @@ import pytest
 
 import bridge
 from benchmarks import applications, asgi_applications, null_server, null_wsgi_server
+from bridge.translation import headers
 from tests.harness import LIMIT
 from tests.races.yielding import at_lines
 
@@ -42,6 +43,12 @@ class Lines:
         """How many there have been."""
         self._asked += 1
         return next(self._numbers) - self._asked + 1
+
+
+@pytest.fixture(autouse=True)
+def remembered_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of these requests are remembered, however many names other tests have made up in this process."""
+    monkeypatch.setattr(headers, "_REMEMBERED", 1_000_000)
 
 
 COUNTED = {"call_soon_threadsafe": "wake-ups", "call_at": "timers", "create_task": "tasks"}
