@@ -173,7 +173,7 @@ def test_a_longer_path_is_seen() -> None:
     """The count sees a few lines more for each request, so that the bounds above mean something."""
 
     def asks_for_more(environ: Any, start_response: Any) -> Any:
-        for _ in range(50):
+        for _ in range(200):
             environ["bridge.disconnected"]()
         return applications.hello(environ, start_response)
 
