@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from .report import OURS, median_of, ratio_of
 
 PEER = "a2wsgi"
 
-WIDTH, LEFT, RIGHT = 760, 300, 90
+WIDTH, LEFT, RIGHT = 780, 335, 95
 BAR, GAP, HEADING, CAPTION = 18, 6, 34, 40
 FONT = "font-family=\"system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\""
 
@@ -42,7 +43,7 @@ class Group:
     """Of each: name, length, what is written behind it."""
 
 
-def svg(groups: Iterable[Group], caption: str, theme: Theme) -> str:
+def svg(groups: Iterable[Group], caption: Iterable[str], theme: Theme) -> str:
     """The picture."""
     parts: list[str] = []
     y = 0
@@ -57,9 +58,9 @@ def svg(groups: Iterable[Group], caption: str, theme: Theme) -> str:
         y += HEADING - BAR
         text(0, group.heading, fill=theme.text, size=14, weight="600")
         y += BAR + GAP
-        longest = max(length for _, length, _ in group.bars)
+        longest = max(length for _, length, _ in group.bars) or 1.0
         for name, length, written in group.bars:
-            ours = name == OURS or len({name for name, _, _ in group.bars} & {OURS}) == 0
+            ours = name == OURS or all(other != OURS for other, _, _ in group.bars)
             width = max(2, round((WIDTH - LEFT - RIGHT) * length / longest))
             text(LEFT - 10, name, fill=theme.text, anchor="end", weight="600" if name == OURS else "400")
             parts.append(
@@ -68,8 +69,10 @@ def svg(groups: Iterable[Group], caption: str, theme: Theme) -> str:
             )
             text(LEFT + width + 8, written, fill=theme.text)
             y += BAR + GAP
-    y += CAPTION - BAR
-    text(0, caption, fill=theme.faint, size=11)
+    y += CAPTION - 2 * BAR
+    for line in caption:
+        y += BAR
+        text(0, line, fill=theme.faint, size=11)
     height = y + BAR
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
@@ -77,11 +80,10 @@ def svg(groups: Iterable[Group], caption: str, theme: Theme) -> str:
     )
 
 
-def caption(machine: dict[str, Any], packages: Iterable[str]) -> str:
+def caption(machine: dict[str, Any], packages: Iterable[str]) -> list[str]:
     """What the figures depend on."""
-    versions = ", ".join(f"{package} {machine['packages'][package]}" for package in packages)
-    where = f"{machine['python']}, {machine['system']}, {machine['cores']} cores"
-    return f"{where}; {versions}. Medians of interleaved rounds."
+    where = f"{machine['python']}, {machine['system']}, {machine['cores']} cores. Medians of interleaved rounds."
+    return [where, ", ".join(f"{package} {machine['packages'][package]}" for package in packages)]
 
 
 def of_wire(results: dict[str, Any]) -> Iterable[Group]:
@@ -97,11 +99,12 @@ def of_adapters(results: Iterable[tuple[str, dict[str, Any]]]) -> Iterable[Group
     """How many times as fast as the peer an adapter is, without a server."""
     for adapter, document in results:
         found = [
-            (question, ratio, f"{ratio:.1f} times")
+            (question, max(0.0, math.log2(ratio)), f"{ratio:.1f} times")
             for question, figures in document["figures"].items()
             if (ratio := ratio_of(figures, PEER)) is not None
         ]
-        yield Group(f"{adapter}: times as fast as {PEER}, adapter alone", found)
+        # The ratios go from 2 to 200.
+        yield Group(f"{adapter}: times as fast as {PEER}, without a server (logarithmic)", found)
 
 
 def draw(results: dict[str, dict[str, Any]], folder: Path) -> None:
