@@ -87,7 +87,7 @@ def caption(machine: dict[str, Any], packages: Iterable[str]) -> list[str]:
 
 
 def of_wire(results: dict[str, Any]) -> Iterable[Group]:
-    """Requests a second of whole servers, the fastest last."""
+    """Requests a second of whole servers; who failed has no bar."""
     for question, figures in results["figures"].items():
         yield Group(
             f"{question}, {results['units'][question]}",

@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
-from itertools import pairwise
+from itertools import accumulate, count
 from statistics import quantiles
 from time import perf_counter, sleep
 from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from . import applications, asgi_applications, asgi_to_wsgi, command_line, null_server, null_wsgi_server, wsgi_to_asgi
+from . import applications, asgi_applications, asgi_to_wsgi, command_line, null_server, wsgi_to_asgi
+from .questions import Question
 from .report import Report, interleaved
 
 CLIENTS = 32
@@ -54,6 +54,10 @@ class Numbered:
         return blocking(environ, start_response)
 
 
+QUESTION: Question[WSGIApplication] = Question("", "", blocking, len(applications.HELLO))
+WSGI_QUESTION = asgi_to_wsgi.WSGIQuestion("", "", waiting, len(applications.HELLO))
+
+
 def tail(seconds: Iterable[float]) -> float:
     """How many times as long as half of them the slowest of a hundred takes."""
     cuts = quantiles(seconds, n=100)
@@ -62,62 +66,50 @@ def tail(seconds: Iterable[float]) -> float:
 
 def overtaken(begun: Sequence[int]) -> float:
     """How many of a hundred requests were begun after one that had come later."""
-    return 100 * sum(later < earlier for earlier, later in pairwise(begun)) / len(begun)
+    return 100 * sum(number < latest for number, latest in zip(begun, accumulate(begun, max), strict=True)) / len(begun)
 
 
 async def tail_of_asgi(app: null_server.ASGIApplication, seconds: float) -> float:
     """Make requests to an ASGI application, `CLIENTS` at once."""
-    took: list[float] = []
+    request, took = wsgi_to_asgi.one_request(QUESTION, app), []
 
-    async def client() -> None:
-        while (began := perf_counter()) < end:
-            await null_server.exchange(app)
-            took.append(perf_counter() - began)
+    async def timed() -> None:
+        began = perf_counter()
+        await request()
+        took.append(perf_counter() - began)
 
-    end = perf_counter() + seconds
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    await wsgi_to_asgi.rate(timed, CLIENTS, seconds)
     return tail(took)
 
 
 async def overtaken_in_asgi(app: null_server.ASGIApplication, application: Numbered, seconds: float) -> float:
     """Make requests with numbers to an ASGI application that has too few threads for them."""
     application.begun.clear()
-    number = 0
+    numbers = count()
 
-    async def client() -> None:
-        nonlocal number
-        while perf_counter() < end:
-            number += 1
-            await null_server.exchange(app, path=f"/{number}")
+    async def numbered() -> None:
+        QUESTION.check(await null_server.exchange(app, path=f"/{next(numbers)}"))
 
-    end = perf_counter() + seconds
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    await wsgi_to_asgi.rate(numbered, CLIENTS, seconds)
     return overtaken(application.begun)
 
 
 def tail_of_wsgi(app: Any, seconds: float) -> float:
     """Make requests to a WSGI application, in `CLIENTS` threads."""
-    took: list[float] = []
+    request, took = asgi_to_wsgi.one_request(WSGI_QUESTION, app), []
 
-    def client() -> None:
-        while (began := perf_counter()) < end:
-            null_wsgi_server.exchange(app)
-            took.append(perf_counter() - began)
+    def timed() -> None:
+        began = perf_counter()
+        request()
+        took.append(perf_counter() - began)
 
-    end = perf_counter() + seconds
-    threads = [threading.Thread(target=client, daemon=True) for _ in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(seconds + asgi_to_wsgi.THREAD_LIMIT)
-        if thread.is_alive():
-            raise RuntimeError(f"no answer within {asgi_to_wsgi.THREAD_LIMIT:.0f} s")
+    asgi_to_wsgi.rate(timed, CLIENTS, seconds)
     return tail(took)
 
 
 def put_to_wsgi_to_asgi(rounds: int, seconds: float, report: Report) -> None:
-    """Both questions to the adapters that have threads: asgiref's has one, and its tail is its queue."""
-    adapters = {name: adapt for name, adapt in wsgi_to_asgi.ADAPTERS.items() if name != "asgiref"}
+    """Both questions to the adapters that have threads: the tail of one thread is its queue."""
+    adapters = wsgi_to_asgi.WITH_THREADS
     with ExitStack() as ends:
         numbered = {name: Numbered() for name in adapters}
         enough = {name: adapt(blocking, CLIENTS, ends) for name, adapt in adapters.items()}

@@ -45,7 +45,7 @@ class Report:
         self.failed.setdefault(question, {})[contender] = reason
 
     def tables(self) -> str:
-        """The medians with the range of all rounds, then how many times faster the bridge is than each other."""
+        """The medians with the range of all rounds, then how many times as good as each other the bridge is."""
         lines = ["median (lowest to highest round)", *aligned(self._medians())]
         if OURS in self.contenders:
             quotient = f"the other / {OURS}" if self.less_is_better else f"{OURS} / the other"

@@ -19,7 +19,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from . import asgi_to_wsgi, command_line, null_wsgi_server, wsgi_to_asgi
-from .applications import CHUNK, hello
+from .applications import CHUNK, HELLO, hello
 from .null_server import ASGIApplication, exchange
 from .questions import Question
 from .report import Report, interleaved
@@ -28,9 +28,6 @@ THREADS = 40
 QUEUED = (1, 10, 100, 1000)
 STREAMS = 100
 LIMIT = 30.0  # seconds; what has not come by then hangs
-
-ADAPTERS = {name: adapt for name, adapt in wsgi_to_asgi.ADAPTERS.items() if name != "asgiref"}
-"""asgiref's has one thread, so that a second stream would wait for the end of the first."""
 
 IMPORT = "import asgiref.sync, time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
 
@@ -44,10 +41,10 @@ async def cost(question: Question[Any], app: ASGIApplication, seconds: float) ->
 def put_costs(rounds: int, seconds: float, report: Report) -> None:
     """The same request, with ever more of them at once."""
     for queued in QUEUED:
-        question = Question(f"WsgiToAsgi: a small request, {queued} at once", "µs", hello, 14, queued)
+        question = Question(f"WsgiToAsgi: a small request, {queued} at once", "µs", hello, len(HELLO), queued)
         command_line.progress(question.name)
         with ExitStack() as ends:
-            apps = {name: adapt(hello, THREADS, ends) for name, adapt in ADAPTERS.items()}
+            apps = {name: adapt(hello, THREADS, ends) for name, adapt in wsgi_to_asgi.WITH_THREADS.items()}
             for name in interleaved(rounds, list(apps)):
                 gc.collect()
                 report.add(question.name, question.unit, name, asyncio.run(cost(question, apps[name], seconds)))
@@ -148,8 +145,13 @@ def put_memory(rounds: int, report: Report) -> None:
     tracemalloc.start()
     try:
         command_line.progress("memory")
-        for name in interleaved(rounds, list(ADAPTERS)):
-            report.add("WsgiToAsgi: an open stream", "kB", name, asyncio.run(held_by_asgi_streams(ADAPTERS[name])))
+        for name in interleaved(rounds, list(wsgi_to_asgi.WITH_THREADS)):
+            report.add(
+                "WsgiToAsgi: an open stream",
+                "kB",
+                name,
+                asyncio.run(held_by_asgi_streams(wsgi_to_asgi.WITH_THREADS[name])),
+            )
         for name in interleaved(rounds, list(asgi_to_wsgi.ADAPTERS)):
             report.add("AsgiToWsgi: an open stream", "kB", name, held_by_wsgi_streams(asgi_to_wsgi.ADAPTERS[name]))
     finally:
@@ -160,11 +162,11 @@ def put_import(rounds: int, report: Report) -> None:
     """The time that an import takes in a process of its own, once its bytecode is there."""
     command_line.progress("import")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    for name in ADAPTERS:
+    for name in wsgi_to_asgi.WITH_THREADS:
         subprocess.run(
             [sys.executable, "-c", IMPORT.format(name)], env=environment, check=True, stdout=subprocess.DEVNULL
         )
-    for name in interleaved(rounds, list(ADAPTERS)):
+    for name in interleaved(rounds, list(wsgi_to_asgi.WITH_THREADS)):
         done = subprocess.run(
             [sys.executable, "-c", IMPORT.format(name)],
             env=environment,
@@ -180,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     options = command_line.parser("benchmarks.scale", __doc__, rounds=5, seconds=0.5).parse_args(arguments)
     rounds, seconds = (1, 0.05) if options.quick else (options.rounds, options.seconds)
-    report = Report(list(ADAPTERS), less_is_better=True)
+    report = Report(list(wsgi_to_asgi.WITH_THREADS), less_is_better=True)
     put_costs(rounds, seconds, report)
     put_memory(rounds, report)
     put_import(rounds, report)

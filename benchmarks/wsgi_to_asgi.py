@@ -97,6 +97,9 @@ ADAPTERS: dict[str, Adapt] = {
     "asgiref": with_asgiref,
 }
 
+WITH_THREADS = {name: adapt for name, adapt in ADAPTERS.items() if adapt is not with_asgiref}
+"""Those that serve several requests at once; asgiref's has one thread."""
+
 
 def one_request(question: Question[WSGIApplication], app: ASGIApplication) -> Callable[[], Awaitable[None]]:
     """A request that raises unless its answer is the whole and right one."""

@@ -22,7 +22,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from bridge._types import ASGIApplication, Environ, Message, Scope, StartResponse
 from bridge.errors import AdapterClosed, ApplicationError, ClientDisconnected
@@ -33,9 +32,6 @@ from bridge.translation.nesting import is_still_in_cgi, scope_within
 from bridge.translation.requests import scope_from_environ
 from bridge.translation.responses import COMPLETE, START_HELD, AsgiResponse
 from bridge.wsgi_request import OWN_TRANSFERS, ReadAhead, WsgiRequest
-
-if TYPE_CHECKING:
-    pass
 
 # What goes through WSGI. Of the rest, which WSGI has no words for, the server is told by the application itself.
 _OF_WSGI = ("http.response.start", "http.response.body")
@@ -165,7 +161,7 @@ class HostingRequest(WsgiRequest):
     async def ask_server_in_loop(self) -> None:
         """Have the server raise what it has to say of its client, if it has: to a chunk without a byte."""
         if self._is_started and not (self._is_complete or self.gone):
-            await self._send({"type": "http.response.body", "body": b"", "more_body": True})
+            await self.send_past_wsgi_in_loop({"type": "http.response.body", "body": b"", "more_body": True})
 
     async def send_start_in_loop(self, *, trailers: bool) -> None:
         """Send the start before the first chunk, once the worker has called ``start_response``."""

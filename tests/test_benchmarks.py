@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import __main__, asgi_to_wsgi, latency, null_wsgi_server, scale, wsgi_to_asgi
+from benchmarks import __main__, asgi_to_wsgi, charts, latency, null_wsgi_server, scale, wsgi_to_asgi
 from benchmarks.null_server import Exchange, Message, exchange
 from benchmarks.questions import Question
 from benchmarks.report import Report, interleaved
@@ -52,13 +52,39 @@ def test_quick_run_measures_asgi_to_wsgi(tmp_path: Path, capsys: pytest.CaptureF
     assert "upload in 64 KiB blocks, read1()" in capsys.readouterr().out
 
 
-def test_quick_run_measures_latency() -> None:
-    """Both adapters of both directions have their figures."""
-    assert latency.main(["--quick"]) == 0
+def test_quick_run_measures_latency(tmp_path: Path) -> None:
+    """Both adapters of both directions have their figures, of which a tail is no shorter than the middle."""
+    written = written_by_quick_run(latency.main, tmp_path / "results.json")
+    assert len(written["figures"]) == 3
+    for question, figures in written["figures"].items():
+        assert set(figures) == {"bridge", "a2wsgi"}
+        assert all(figure >= (written["units"][question] == latency.TAIL) for [figure] in figures.values())
+
+
+def test_a_wrong_answer_is_no_tail() -> None:
+    """Nor is one in which an answer is wrong."""
+
+    async def short(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"short"})
+
+    with pytest.raises(RuntimeError, match="5 of 14 bytes"):
+        asyncio.run(latency.tail_of_asgi(short, 0.01))
+
+
+def test_the_charts_are_those_of_the_results(tmp_path: Path) -> None:
+    """What README shows is drawn from the results that lie beside it."""
+    folder = Path(charts.__file__).parent
+    charts.draw(json.loads((folder / "results.json").read_text(encoding="utf-8")), tmp_path)
+    drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert drawn == {path.name: path.read_text(encoding="utf-8") for path in (folder / "charts").iterdir()}
+    assert len(drawn) == 4
 
 
 @pytest.mark.parametrize(
-    ("begun", "expected"), [([1, 2, 3, 4], 0), ([1, 3, 2, 4], 25), ([4, 3, 2, 1], 75)], ids=["none", "one", "all"]
+    ("begun", "expected"),
+    [([1, 2, 3, 4], 0), ([1, 3, 2, 4], 25), ([4, 1, 2, 3], 75), ([4, 3, 2, 1], 75)],
+    ids=["none", "one", "all by one", "all"],
 )
 def test_who_was_overtaken(begun: list[int], expected: float) -> None:
     """Requests that were begun after a later one are counted."""

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import uvloop
+from asgiref.sync import sync_to_async
 
 from bridge import BridgeError, UsageError
 from tests.conformance.asgi_adapting import adapt
 from tests.conformance.asgi_applications import answer, in_app
-from tests.harness import eventually, run_python
+from tests.harness import LIMIT, Gate, eventually, run_python
 from tests.harness.wsgi_call import serve
 
 
@@ -111,6 +112,30 @@ def test_own_loop(own: OwnLoop) -> None:
     assert serve(adapter).body == b"%d %d" % (id(own.loop), own.thread.ident or 0)
     adapter.close()
     assert own.loop.is_running()
+
+
+def test_a_call_after_the_end(own: OwnLoop) -> None:
+    """A11, A12: a task that outlives the adapter may still call, and the thread for that does not stay."""
+    found: list[threading.Thread] = []
+    tasks: list[asyncio.Task[None]] = []
+    closed = Gate("the adapter is closed")
+
+    async def late() -> None:
+        await closed.passed()
+        found.append(await sync_to_async(threading.current_thread)())
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        tasks.append(asyncio.create_task(late()))
+        await answer(send)
+
+    adapter = adapt(app, loop=own.loop, lifespan="off")
+    assert serve(adapter).body == b"ok"
+    adapter.close()
+    closed.open()
+    eventually(lambda: found, "the call has run")
+    assert found[0].name.startswith("bridge-background")
+    found[0].join(LIMIT)  # idle ones stay for 30 seconds
+    assert not found[0].is_alive()
 
 
 @pytest.mark.parametrize("how", ["stop", "close"])
