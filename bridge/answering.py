@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING
 
 from bridge._types import Environ, NativeHeaders, OptExcInfo, Scope
@@ -25,7 +25,7 @@ class Answering:
     __slots__ = ("_view",)
 
     _adapter: WsgiToAsgi
-    _headers: Iterable[Iterable[bytes]]
+    _fields: Environ
     _response: WsgiResponse
     _scope: Scope
     _view: ScopeView | None
@@ -47,15 +47,16 @@ class Answering:
 
     def _environ(self) -> Environ:
         """Return the environ, but for what depends on where the application runs."""
-        adapter, scope = self._adapter, self._scope
-        environ = environ_from_scope(scope, self._headers, mount=adapter.mount, underscores=adapter.underscore_headers)
+        scope = self._scope
+        environ = environ_from_scope(scope, self._fields, mount=self._adapter.mount)
         environ["wsgi.errors"] = sys.stderr if sys.stderr is not None else io.StringIO()
         outer = scope.get("wsgi.environ")
         if type(outer) is dict:
-            environ = environ_within(environ, scope, self._headers, outer)
+            environ = environ_within(environ, scope, outer)
         environ["wsgi.file_wrapper"] = FileWrapper
         environ["bridge.disconnected"] = self.is_gone
-        if isinstance(scope, MutableMapping):
+        # The check of a mapping's type is slow, and a server's scope is a dict.
+        if type(scope) is dict or isinstance(scope, MutableMapping):
             environ["asgi.scope"] = self._view = ScopeView(scope)
         state = scope.get("state")
         if state is not None:

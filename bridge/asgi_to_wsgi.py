@@ -67,7 +67,7 @@ class AsgiToWsgi(Hostable):
     prefetch_size: bytes; a request body of a declared length up to this is read before the application runs. Default
         65,536.
     write_buffer: bytes of a response that wait for a slow client before the application's ``send`` waits. Default
-        65,536, the high-water mark of uvicorn's and asyncio's own transports.
+        131,072, two of the blocks in which most frameworks read files: one can be made while another is sent.
 
     Raises UsageError for an option that has no meaning.
     """
@@ -84,7 +84,7 @@ class AsgiToWsgi(Hostable):
         disconnect_grace: float | None = 2.0,
         shutdown_grace: float = 10.0,
         prefetch_size: int = 65_536,
-        write_buffer: int = 65_536,
+        write_buffer: int = 131_072,
     ) -> None:
         if not callable(app):
             raise UsageError(f"app must be an ASGI application, a callable; {type(app).__name__} is none")

@@ -58,7 +58,8 @@ class ScopeView(EnvironView):
     __slots__ = ("host", "outliving")
 
     def __init__(self, scope: MutableMapping[str, Any]) -> None:
-        super().__init__(scope, "asgi.scope")
+        self._mapping = scope
+        self._name = "asgi.scope"
         self.outliving: Outliving | None = None
         self.host: HostingRequest | None = None
 

@@ -118,7 +118,7 @@ class HostingRequest(WsgiRequest):
 
     def _has_begun(self) -> bool:
         # By a subclass of AsgiToWsgi's the worker may have been led elsewhere.
-        return self._hosted is not None or self._start_put or self._transfer is not None or bool(self._hints)
+        return self._hosted is not None or self._start is not None or self._transfer is not None or bool(self._hints)
 
     async def send_until_in_loop(
         self, holds: Callable[[], bool], *, whole: bool = False, seconds: float = LOOK_UP_SECONDS
@@ -165,12 +165,11 @@ class HostingRequest(WsgiRequest):
 
     async def send_start_in_loop(self, *, trailers: bool) -> None:
         """Send the start before the first chunk, once the worker has called ``start_response``."""
-        if self._response.state is START_HELD and not self._start_put:
+        if self._response.state is START_HELD and self._start is None:
             start = self._response.start_message()
             if trailers:
                 start["trailers"] = True
             self._start = start
-            self._start_put = True
             await self._send_start_in_loop()
 
     def watch_in_loop(self) -> None:

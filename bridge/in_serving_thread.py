@@ -18,7 +18,7 @@ import asyncio
 import contextvars
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bridge._asgiref import RequestTasks, mark_worker, take_over_context, unmark_worker
@@ -55,14 +55,14 @@ class RequestInServingThread(Answering):
         adapter: WsgiToAsgi,
         home: InFlight,
         scope: Scope,
-        headers: Iterable[Iterable[bytes]],
+        fields: Environ,
         send: Send,
         server: AsgiRequest,
     ) -> None:
         self._adapter = adapter
         self._home = home
         self._scope = scope
-        self._headers = headers
+        self._fields = fields
         self._send = send
         self._server = server
         # The application runs in the server's own context, where it would be without bridges: what it leaves there, its

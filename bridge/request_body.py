@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import logging
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -35,6 +34,15 @@ logger = logging.getLogger("bridge")
 LOOK_UP_SECONDS = 5.0
 
 _SPOOL_BLOCK = 262_144  # bytes read back from a spooled body at a time
+
+
+def prepare_spooling() -> None:
+    """Load what ``spool_in_loop`` and ``read_timeout`` need.
+
+    It takes a fifth of the time of bridge's import, and most adapters never spool. Nor is it left to the first request:
+    a process that has run out of files could not load it.
+    """
+    import tempfile  # noqa: PLC0415, F401
 
 
 class RequestBody:
@@ -57,7 +65,6 @@ class RequestBody:
         "_is_complete",
         "_loop",
         "_max_size",
-        "_pump_task",
         "_read_timeout",
         "_reader_waits",
         "_response_began",
@@ -72,6 +79,7 @@ class RequestBody:
         "baton",
         "gone",
         "on_disconnect",
+        "pump_task",
         "receive",
         "too_large",
     )
@@ -106,7 +114,7 @@ class RequestBody:
         self._watches = False
         self._holding = False
         self._reader_waits = False
-        self._pump_task: Cancellable | None = None
+        self.pump_task: Cancellable | None = None  # what receives beside the request's own task, while it runs
         self._resume_slot: Slot | None = None
         self._ahead_slot: Slot | None = None
         self._stop_slot: Slot | None = None
@@ -138,6 +146,8 @@ class RequestBody:
         await self._read_ahead_in_loop(in_memory, None)
 
     async def _read_ahead_in_loop(self, in_memory: int, limit: int | None) -> None:
+        import tempfile  # noqa: PLC0415  see prepare_spooling
+
         try:
             spool = self._spool = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  ``close`` closes it
         except OSError as error:
@@ -188,12 +198,13 @@ class RequestBody:
         self._response_began = True
         if self._watches:
             self._start_pump_in_loop()
-        self._resume_in_loop()
+        if self._resume_slot is not None:
+            self._resume_in_loop()
 
     def _start_pump_in_loop(self) -> None:
         if not self._started:
             self._started = True
-            self._pump_task = self._loop.spawn(self._pump, self._pump_ended_in_loop, self._context)
+            self.pump_task = self._loop.spawn(self._pump, self._pump_ended_in_loop, self._context)
 
     async def _pump(self) -> None:
         try:
@@ -235,7 +246,7 @@ class RequestBody:
         return not self._response_began or self._size - self._taken_size >= self._ahead
 
     def _pump_ended_in_loop(self) -> None:
-        self._pump_task = None
+        self.pump_task = None
         end_wait(self._stop_slot)
 
     def _take_message_in_loop(self, message: Any) -> bool:
@@ -285,7 +296,8 @@ class RequestBody:
     def _tell_reader_in_loop(self) -> None:
         if self.baton is not None:
             self.baton.wake()
-        end_wait(self._ahead_slot)
+        if self._ahead_slot is not None:
+            end_wait(self._ahead_slot)
 
     def too_large_error(self) -> BodyTooLarge:
         return BodyTooLarge(
@@ -302,13 +314,13 @@ class RequestBody:
         self.on_disconnect = None
         self.give_up_in_loop()  # an application may go on reading in a thread of its own
         self._started = True  # a reader may have asked for the pump just now: it is not to start any more
-        if self._pump_task is not None:
+        if self.pump_task is not None:
             with contextlib.suppress(RuntimeError):  # the loop may be closed
-                self._pump_task.cancel()
+                self.pump_task.cancel()
 
     async def stopped_in_loop(self, limit: float) -> None:
         """Wait until the pump has ended, at most limit seconds: a ``receive()`` may ignore its cancellation."""
-        if self._pump_task is None:
+        if self.pump_task is None:
             return
         self._stop_slot = self._loop.slot()
         await wait_at_most(self._loop, self._stop_slot, limit)

@@ -84,6 +84,8 @@ def error_for_loop(error: BaseException, request: str) -> BaseException:
 class WsgiRequest(Answering):
     """One request: ``respond`` is awaited in the loop; everything else follows from it."""
 
+    generation: int  # written by home
+
     __slots__ = (
         "_adapter",
         "_asleep",
@@ -97,8 +99,8 @@ class WsgiRequest(Answering):
         "_done",
         "_ended",
         "_error",
+        "_fields",
         "_file_in_use",
-        "_headers",
         "_hints",
         "_home",
         "_is_complete",
@@ -113,7 +115,6 @@ class WsgiRequest(Answering):
         "_sent_size",
         "_slot",
         "_start",
-        "_start_put",
         "_submitted",
         "_tasks",
         "_timer",
@@ -129,7 +130,7 @@ class WsgiRequest(Answering):
         adapter: WsgiToAsgi,
         home: InFlight,
         scope: Scope,
-        headers: Iterable[Iterable[bytes]],
+        fields: Environ,
         send: Send,
         body: RequestBody,
         limit: int,
@@ -138,19 +139,17 @@ class WsgiRequest(Answering):
         self._home = home
         self._loop = home.loop
         self._scope = scope
-        self._headers = headers
+        self._fields = fields
         self._send = send
         self._limit = limit
         self.body = body
         body.on_disconnect = self.disconnected_in_loop
-        self.generation = 0
         self.gone = False
         self.was_reported = False  # as stuck
         # written by the worker
         self._response = WsgiResponse(scope.get("method", ""))
         self._chunks: deque[bytes] = deque()
         self._start: Message | None = None
-        self._start_put = False
         self._hints: deque[list[bytes]] | None = None
         self._put_size = 0
         self._ended = False
@@ -238,7 +237,8 @@ class WsgiRequest(Answering):
                 home.completed += 1
         finally:
             home.leave(self)  # it has been counted: at no moment is it neither in flight nor ended
-        await self.body.stopped_in_loop(_STOP_SECONDS)
+        if self.body.pump_task is not None:
+            await self.body.stopped_in_loop(_STOP_SECONDS)
         if error is not None:
             try:
                 raise error
@@ -325,6 +325,18 @@ class WsgiRequest(Answering):
 
     async def _send_response_in_loop(self) -> None:
         chunks = self._chunks
+        if self._done and self._ended and len(chunks) <= 1 and not (self._is_started or self.gone or self._hints):
+            # The ordinary answer, a start and one piece of a body: what the steps below would do with it, at once.
+            start = self._start
+            assert start is not None  # the worker writes it before the end
+            self._is_started = True
+            await self._send(start)
+            self.body.response_began_in_loop()
+            if not self.gone:
+                self._is_complete = True
+                body = chunks.popleft() if chunks else b""
+                await self._send({"type": "http.response.body", "body": body, "more_body": False})
+            return
         while True:
             # See the top of the file: the order of these reads matters.
             done = self._done
@@ -568,13 +580,20 @@ class WsgiRequest(Answering):
             tasks.give_up()  # the loop may have looked for the tasks just before they were there
         before = mark_worker(loop.asyncio_loop, loop.pid, tasks)
         try:
-            self._run_application_in_worker()
+            # Any: what it returns may be anything, and is looked at.
+            iterable: Any = self._adapter.app(self._environ(), self._start_response)
+            if type(iterable) is list or type(iterable) is tuple:
+                try:
+                    self._put_whole_in_worker(iterable)  # and there is nothing to close
+                except BaseException:
+                    self._response.finish_writing()
+                    raise
+            else:
+                self._answer_and_close_in_worker(iterable)
         finally:
             unmark_worker(before)
 
-    def _run_application_in_worker(self) -> None:
-        # Any: what it returns may be anything, and is looked at below.
-        iterable: Any = self._adapter.app(self._environ(), self._start_response)
+    def _answer_and_close_in_worker(self, iterable: Any) -> None:
         try:
             self._answer_in_worker(iterable)
         except BaseException:
@@ -588,9 +607,6 @@ class WsgiRequest(Answering):
             self._close_iterable_in_worker(iterable)
 
     def _answer_in_worker(self, iterable: Any) -> None:
-        if type(iterable) is list or type(iterable) is tuple:
-            self._put_whole_in_worker(iterable)
-            return
         if isinstance(iterable, FileWrapper) and self._put_file_in_worker(iterable):
             return
         try:
@@ -645,7 +661,7 @@ class WsgiRequest(Answering):
     def _early_hints(self, headers: Iterable[tuple[str, str]], /) -> None:
         """Send ``103 Early Hints`` with the Link fields among headers; nothing once the response has started."""
         links = early_hint_links(headers)
-        if links and not self._start_put and not self.gone:
+        if links and self._start is None and not self.gone:
             if self._hints is None:
                 self._hints = deque(maxlen=_MAX_HINTS)
             self._hints.append(links)
@@ -671,7 +687,7 @@ class WsgiRequest(Answering):
             response.end()
         except ApplicationError:
             # Too short. If some of it was sent already, the client gets the rest of it before its connection breaks.
-            if self._start_put and parts:
+            if self._start is not None and parts:
                 self._put_in_worker(b"".join(parts))
             raise
         self._put_start_in_worker()
@@ -698,7 +714,7 @@ class WsgiRequest(Answering):
 
     def _put_in_worker(self, chunk: bytes) -> None:
         response = self._response
-        if not self._start_put:
+        if self._start is None:
             self._put_start_in_worker()
         self._chunks.append(chunk)
         self._put_size += len(chunk)
@@ -712,13 +728,12 @@ class WsgiRequest(Answering):
             self._wait_for_room_in_worker()
 
     def _put_start_in_worker(self) -> None:
-        if self._start_put:
+        if self._start is not None:
             return
         if self.body.too_large:
             raise self.body.too_large_error()
         response = self._response
         self._start = response.start_message()
-        self._start_put = True
         if response.dropped:
             self._adapter.dropped_headers(response.dropped)
 
@@ -798,9 +813,8 @@ class WsgiRequest(Answering):
             self._error.__cause__ = failure
 
     def _judge_in_worker(self, error: BaseException) -> None:
-        if self.body.too_large and not self._start_put:
+        if self.body.too_large and self._start is None:
             self._start, body = refusal_messages(self._scope, 413, str(self.body.too_large_error()))
-            self._start_put = True
             self._chunks.append(body["body"])
             self._ended = True
             return

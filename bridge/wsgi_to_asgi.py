@@ -10,7 +10,6 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Iterable
 from concurrent.futures import Executor
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -27,10 +26,10 @@ from bridge.in_servers_task import Hostable, HostingRequest
 from bridge.in_serving_thread import RequestInServingThread
 from bridge.lifespan import answer_lifespan
 from bridge.refusals import refuse, refuse_websocket
-from bridge.request_body import RequestBody
+from bridge.request_body import RequestBody, prepare_spooling
 from bridge.stats import Stats
-from bridge.translation.headers import request_framing
-from bridge.translation.requests import request_line
+from bridge.translation.headers import framing
+from bridge.translation.requests import fields_from_scope, request_line
 from bridge.wsgi_request import ReadAhead, WsgiRequest
 
 logger = logging.getLogger("bridge")
@@ -84,8 +83,8 @@ class WsgiToAsgi:
     read_timeout: seconds that a read of ``wsgi.input`` waits for the client's next bytes before it raises
         ``ReadTimeout``. Default None: the server's own timeouts hold.
     write_buffer: bytes of a response that wait for a slow client before the application waits; also the size up to
-        which neighbouring chunks go as one message. Default 65,536, the high-water mark of uvicorn's and asyncio's own
-        transports.
+        which neighbouring chunks go as one message. Default 131,072, two of the blocks in which most frameworks read
+        files: one can be made while another is sent.
     mount: the path that the application is mounted at, SCRIPT_NAME, for servers and frameworks that do not tell it by
         ``root_path``. Default None: ``root_path`` is used.
     underscore_headers: pass on header fields with an underscore in their name. Default False: a client could otherwise
@@ -110,7 +109,7 @@ class WsgiToAsgi:
         body: Literal["auto", "stream", "spool"] = "auto",
         prefetch_size: int = 65_536,
         read_timeout: float | None = None,
-        write_buffer: int = 65_536,
+        write_buffer: int = 131_072,
         mount: str | None = None,
         underscore_headers: bool = False,
         shutdown_grace: float = 10.0,
@@ -136,10 +135,12 @@ class WsgiToAsgi:
         self.queue_timeout = queue_timeout
         self.mount = mount
         self.multithread = executor is not None or threads > 1
-        self.underscore_headers = underscore_headers
+        self._underscore_headers = underscore_headers
         self._max_headers = max_headers
         self._max_body_size = max_body_size
         self._body = body
+        if body == "spool" or read_timeout is not None:
+            prepare_spooling()
         self.prefetch_size = prefetch_size
         self._read_timeout = read_timeout
         self._write_buffer = write_buffer
@@ -180,12 +181,61 @@ class WsgiToAsgi:
         Raises what the WSGI application raised, or an ApplicationError if it broke PEP 3333; AdapterClosed after
         ``close``; ServerError for a scope that ASGI does not know.
         """
+        if scope["type"] != "http" or self._closed:
+            await self._serve_no_request(scope, receive, send)
+            return
+        home = self._home()
+        headers: Any = scope.get("headers")
+        if type(headers) is not list or (headers and type(headers[0]) not in _PAIRS):
+            # Iterators give their items once, and these are asked for several times.
+            try:
+                headers = [tuple(pair) for pair in headers or ()]
+            except TypeError as error:
+                raise ServerError(f"the server gave headers that are no pairs: {request_line(scope)}") from error
+            scope = {**scope, "headers": headers}
+        declared: int | None = None
+        expects_continue = False
+        try:
+            if len(headers) > self._max_headers:
+                raise BadRequest(f"the request has more than {self._max_headers} header fields", 431)
+            fields = fields_from_scope(scope, headers, underscores=self._underscore_headers)
+            if "CONTENT_LENGTH" in fields or "HTTP_EXPECT" in fields:
+                declared, expects_continue = framing(fields)
+                if self._max_body_size is not None and declared is not None and declared > self._max_body_size:
+                    raise BadRequest(f"the body may have {self._max_body_size} bytes at most", 413)
+        except BadRequest as error:
+            await self._refuse(scope, send, error, home)
+            return
+        server = self._server_with_thread(scope, receive) if "wsgi.environ" in scope else None
+        if server is not None:
+            await RequestInServingThread(self, home, scope, fields, send, server).respond_in_loop()
+            return
+        body = RequestBody(
+            receive,
+            home.loop,
+            scope,
+            max_size=self._max_body_size,
+            read_timeout=self._read_timeout,
+            expects_continue=expects_continue,
+            ahead=self._write_buffer,
+        )
+        if self._inner is not None and self._inner.may_run_in_servers_task():
+            await HostingRequest(self, home, scope, fields, send, body, 1).respond_in_loop()  # message by message
+            return
+        read_ahead: ReadAhead | None = None
+        if self._body == "auto":
+            if declared and declared <= self.prefetch_size and not expects_continue:
+                read_ahead = RequestBody.prefetch_in_loop
+        elif self._body == "spool":
+            read_ahead = RequestBody.spool_in_loop
+        await WsgiRequest(self, home, scope, fields, send, body, self._write_buffer).respond_in_loop(read_ahead)
+
+    async def _serve_no_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is no HTTP request, or comes too late."""
         kind = scope["type"]
         if self._closed:
             raise AdapterClosed(f"this adapter was closed before {kind} {scope.get('path', '')!r}; make a new one")
-        if kind == "http":
-            await self._http(scope, receive, send)
-        elif kind == "lifespan":
+        if kind == "lifespan":
             home = self._home()
             inner = self._inner
             if inner is not None and inner.takes_servers_lifespan and inner.may_run_in_servers_task():
@@ -198,49 +248,14 @@ class WsgiToAsgi:
         else:
             raise ServerError(f"the server called with a scope of type {kind!r}; WsgiToAsgi serves http and lifespan")
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        home = self._home()
-        headers: Any = scope.get("headers")
-        if type(headers) is not list or (headers and type(headers[0]) not in _PAIRS):
-            # Iterators give their items once, and these are asked for several times.
-            try:
-                headers = [tuple(pair) for pair in headers or ()]
-            except TypeError as error:
-                raise ServerError(f"the server gave headers that are no pairs: {request_line(scope)}") from error
-            scope = {**scope, "headers": headers}
+    @staticmethod
+    async def _refuse(scope: Scope, send: Send, reason: BadRequest, home: InFlight) -> None:
         try:
-            declared, expects_continue = self._look_at(scope, headers)
-        except BadRequest as error:
-            try:
-                await refuse(send, scope, error.status, str(error))
-            except OSError:
-                home.disconnected += 1
-            else:
-                home.completed += 1
-            return
-        server = self._server_with_thread(scope, receive) if "wsgi.environ" in scope else None
-        if server is not None:
-            await RequestInServingThread(self, home, scope, headers, send, server).respond_in_loop()
-            return
-        body = RequestBody(
-            receive,
-            home.loop,
-            scope,
-            max_size=self._max_body_size,
-            read_timeout=self._read_timeout,
-            expects_continue=expects_continue,
-            ahead=self._write_buffer,
-        )
-        if self._inner is not None and self._inner.may_run_in_servers_task():
-            await HostingRequest(self, home, scope, headers, send, body, 1).respond_in_loop()  # message by message
-            return
-        read_ahead: ReadAhead | None = None
-        if self._body == "auto":
-            if declared and declared <= self.prefetch_size and not expects_continue:
-                read_ahead = RequestBody.prefetch_in_loop
-        elif self._body == "spool":
-            read_ahead = RequestBody.spool_in_loop
-        await WsgiRequest(self, home, scope, headers, send, body, self._write_buffer).respond_in_loop(read_ahead)
+            await refuse(send, scope, reason.status, str(reason))
+        except OSError:
+            home.disconnected += 1
+        else:
+            home.completed += 1
 
     async def _pass_lifespan_on(
         self, inner: Hostable, home: InFlight, scope: Scope, receive: Receive, send: Send
@@ -269,23 +284,6 @@ class WsgiToAsgi:
         ):
             return None
         return request
-
-    def _look_at(self, scope: Scope, headers: list[Iterable[bytes]]) -> tuple[int | None, bool]:
-        """Return the declared body length and whether 100-continue is expected.
-
-        Raises BadRequest for what must not reach the application, ServerError for headers that are none.
-        """
-        if len(headers) > self._max_headers:
-            raise BadRequest(f"the request has more than {self._max_headers} header fields", 431)
-        try:
-            declared, expects_continue = request_framing(headers)
-        except BadRequest:
-            raise
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ServerError(f"the server gave headers that are no pairs of bytes: {request_line(scope)}") from error
-        if self._max_body_size is not None and declared is not None and declared > self._max_body_size:
-            raise BadRequest(f"the body may have {self._max_body_size} bytes at most", 413)
-        return declared, expects_continue
 
     def _home(self) -> InFlight:
         """Return this adapter's requests on the running loop."""

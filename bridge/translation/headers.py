@@ -5,12 +5,14 @@ difference between ``X-Real-User`` and ``X_Real_User``. A proxy that sets the fi
 a client speak for the proxy, so a name with an underscore never shares a key with the dashed one. ``Proxy`` never
 becomes ``HTTP_PROXY``, which programs take for the variable that names their outgoing proxy (CVE-2016-5385).
 
-What a name becomes is remembered in bounded tables: the same few names come with every request.
+What a name becomes is remembered in bounded tables: the same few names come with every request. A full table is
+emptied, so that a client that invents names costs the ordinary ones a moment, and not their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from bridge._types import Environ, NativeHeaders, RawHeaders
 from bridge.errors import ApplicationError, BadRequest
@@ -33,8 +35,10 @@ HOP_BY_HOP = frozenset(
     )
 )
 
-_REMEMBERED = 1024  # names per table; a client that invents names fills it once and then changes nothing
+_REMEMBERED = 1024  # names per table
 _REMEMBERED_LENGTH = 64
+_REMEMBERED_LAYOUTS = 256  # environs, by their keys
+_REMEMBERED_LAYOUT_LENGTH = 4096
 
 # RFC 9110, 5.6.2
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -42,35 +46,44 @@ _DASHED = _TOKEN - frozenset(b"_")
 
 # The two fields that CGI names without the prefix, read in both directions.
 _UNPREFIXED = {"CONTENT_TYPE": b"content-type", "CONTENT_LENGTH": b"content-length"}
-_CGI_KEYS: dict[bytes, str] = {name: key for key, name in _UNPREFIXED.items()}
-_CGI_KEYS[b"proxy"] = ""  # the empty key: this field is not passed on
-_FIELD_NAMES: dict[str, bytes] = {}
+_SPECIAL_KEYS: dict[bytes, str] = {name: key for key, name in _UNPREFIXED.items()}
+_SPECIAL_KEYS[b"proxy"] = ""  # the empty key: this field is not passed on
+_CGI_KEYS: dict[bytes, str] = {}
+_LAYOUTS: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
 _RESPONSE_NAMES: dict[str, bytes] = {}
 _NATIVE_NAMES: dict[bytes, tuple[str, int]] = {}
 
 
-def cgi_key(name: bytes) -> str:
-    """Return the environ key of a header name in any letter case.
+_Name = TypeVar("_Name", str, bytes)
+_Known = TypeVar("_Known")
+
+
+def _remember(table: dict[_Name, _Known], name: _Name, known: _Known) -> None:
+    if len(name) <= _REMEMBERED_LENGTH:
+        if len(table) >= _REMEMBERED:
+            table.clear()
+        table[name] = known
+
+
+def _cgi_key(name: bytes) -> str:
+    """Return the environ key of a header name in any letter case; remember it.
 
     ``""`` stands for a field that is not passed on: Proxy, a name with an underscore, a name that is no token.
     """
-    key = _CGI_KEYS.get(name)
-    if key is not None:
-        return key
     if not isinstance(name, bytes):
         raise TypeError(f"the header name {name!r} is no bytes")
     lowered = name.lower()
-    key = _CGI_KEYS.get(lowered)
+    # Not by the table that is emptied, where another thread may find that Proxy is missing.
+    key = _SPECIAL_KEYS.get(lowered)
     if key is None:
         is_passed_on = name and _DASHED.issuperset(lowered)
         key = "HTTP_" + lowered.decode("latin-1").upper().replace("-", "_") if is_passed_on else ""
-    if len(_CGI_KEYS) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
-        _CGI_KEYS[name] = key
+    _remember(_CGI_KEYS, name, key)
     return key
 
 
-def add_headers_to_environ(environ: Environ, headers: Iterable[Iterable[bytes]], *, underscores: bool = False) -> None:
-    """Add the ``HTTP_*``, CONTENT_TYPE and CONTENT_LENGTH keys of a request to environ.
+def environ_fields(headers: Sequence[Iterable[bytes]], *, underscores: bool = False) -> Environ:
+    """Return the ``HTTP_*``, CONTENT_TYPE and CONTENT_LENGTH keys of a request.
 
     Repeated fields are joined by ``,`` (RFC 9110, 5.3), Cookie by ``; `` (RFC 6265, 5.4). Linear in the number of
     fields.
@@ -78,39 +91,53 @@ def add_headers_to_environ(environ: Environ, headers: Iterable[Iterable[bytes]],
     underscores: pass on fields whose name has an underscore, where no field with dashes has the same key. Without it
     they are dropped.
 
-    Raises BadRequest for Content-Length fields that differ.
+    Raises BadRequest for Content-Length fields that differ; AttributeError, TypeError or ValueError for headers that
+    are no pairs of bytes.
     """
+    keys = _CGI_KEYS
+    fields: Environ
+    try:
+        # The ordinary case: names that are known, none of them twice, all of them passed on.
+        fields = {keys[name]: value.decode("latin-1") for name, value in headers}
+    except KeyError:
+        pass
+    else:
+        if len(fields) == len(headers) and "" not in fields:
+            if "CONTENT_LENGTH" in fields:
+                _unite_lengths(fields)
+            return fields
+    fields = {}
     repeated: dict[str, list[str]] = {}
     underscored: RawHeaders = []
-    keys = _CGI_KEYS
     for name, value in headers:
-        key = keys.get(name)
-        if key is None:
-            key = cgi_key(name)
+        try:
+            key = keys[name]  # half the cost of keys.get
+        except KeyError:
+            key = _cgi_key(name)
         if not key:
             if underscores and b"_" in name:
                 underscored.append((name, value))
-        elif key not in environ:
-            environ[key] = value.decode("latin-1")
+        elif key not in fields:
+            fields[key] = value.decode("latin-1")
         elif key in repeated:
             repeated[key].append(value.decode("latin-1"))
         else:
-            repeated[key] = [environ[key], value.decode("latin-1")]
+            repeated[key] = [fields[key], value.decode("latin-1")]
     if repeated:
-        _join_repeated(environ, repeated)
-    length = environ.get("CONTENT_LENGTH")
-    if length is not None and "," in length:
-        environ["CONTENT_LENGTH"] = _one_length(length)
+        _join_repeated(fields, repeated)
+    if "CONTENT_LENGTH" in fields:
+        _unite_lengths(fields)
     if underscored:
-        _add_underscored(environ, underscored)
+        _add_underscored(fields, underscored)
+    return fields
 
 
-def _join_repeated(environ: Environ, repeated: dict[str, list[str]]) -> None:
+def _join_repeated(fields: Environ, repeated: dict[str, list[str]]) -> None:
     for key, values in repeated.items():
-        environ[key] = ("; " if key == "HTTP_COOKIE" else ",").join(values)
+        fields[key] = ("; " if key == "HTTP_COOKIE" else ",").join(values)
 
 
-def _add_underscored(environ: Environ, headers: RawHeaders) -> None:
+def _add_underscored(fields: Environ, headers: RawHeaders) -> None:
     """Add fields with an underscore; they join among themselves, and yield to a key that stands already."""
     added: dict[str, list[str]] = {}
     for name, value in headers:
@@ -119,10 +146,16 @@ def _add_underscored(environ: Environ, headers: RawHeaders) -> None:
         # Never CONTENT_LENGTH nor HTTP_PROXY: those would be the dashed field's, or nobody's. Nor HTTP_CONTENT_LENGTH,
         # which PEP 3333's validator (wsgiref.validate) refuses.
         key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
-        if key[5:] not in _UNPREFIXED and (key not in environ or key in added):
-            environ[key] = ""
+        if key[5:] not in _UNPREFIXED and (key not in fields or key in added):
+            fields[key] = ""
             added.setdefault(key, []).append(value.decode("latin-1"))
-    _join_repeated(environ, added)
+    _join_repeated(fields, added)
+
+
+def _unite_lengths(fields: Environ) -> None:
+    length = fields["CONTENT_LENGTH"]
+    if "," in length:
+        fields["CONTENT_LENGTH"] = _one_length(length)
 
 
 def _one_length(value: str) -> str:
@@ -136,25 +169,17 @@ def _one_length(value: str) -> str:
     return lengths.pop()
 
 
-def request_framing(headers: Iterable[Iterable[bytes]]) -> tuple[int | None, bool]:
+def framing(fields: Environ) -> tuple[int | None, bool]:
     """Return the declared body length (None: not declared, or not a number) and whether 100-continue is expected.
 
-    Raises BadRequest for Content-Length fields that differ.
+    fields: what ``environ_fields`` has made of a request's headers.
     """
-    declared: list[bytes] = []
-    expects_continue = False
-    for name, value in headers:
-        # Two lengths to look at are cheaper than a lower-cased copy of every name.
-        size = len(name)
-        if size == 14:
-            if name.lower() == b"content-length":
-                declared.append(value)
-        elif size == 6 and name.lower() == b"expect":
-            expects_continue = value.strip().lower() == b"100-continue"
-    if not declared:
-        return None, expects_continue
-    text = (declared[0] if len(declared) == 1 else b",".join(declared)).decode("latin-1")
-    return length_from_text(_one_length(text)), expects_continue
+    length = fields.get("CONTENT_LENGTH")
+    expect = fields.get("HTTP_EXPECT")
+    return (
+        None if length is None else length_from_text(length),
+        expect is not None and any(part.strip(" \t").lower() == "100-continue" for part in expect.split(",")),
+    )
 
 
 def length_from_text(text: str) -> int | None:
@@ -170,29 +195,33 @@ def headers_from_environ(environ: Environ) -> RawHeaders:
     ``HTTP_CONTENT_TYPE`` and ``HTTP_CONTENT_LENGTH``, which some servers set beside the real keys, are left out.
     """
     headers: RawHeaders = []
-    names = _FIELD_NAMES
-    for key, value in environ.items():
-        try:
-            name = names[key]  # half the cost of names.get
-        except KeyError:
-            name = _field_name(key)
+    # Two of three keys of an environ are no headers; which ones, is seen from all keys at once.
+    keys = tuple(environ)
+    for key, name in _LAYOUTS.get(keys) or _layout(keys):
+        value = environ[key]
         # An empty CONTENT_LENGTH or CONTENT_TYPE is CGI's way to say that there is none (RFC 3875, 4.1.2).
-        if name and (value or key not in _UNPREFIXED):
-            # The UTF-8 of ASCII is what latin-1 gives, and much cheaper.
+        if value or key not in _UNPREFIXED:
+            # The UTF-8 of ASCII is what latin-1 gives, and cheaper.
             headers.append((name, value.encode() if value.isascii() else value.encode("latin-1", "replace")))
     return headers
 
 
+def _layout(keys: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    """Return those keys of an environ that are headers, with the headers' names; remember them."""
+    layout = [(key, name) for key in keys if (name := _field_name(key))]
+    if sum(map(len, keys)) <= _REMEMBERED_LAYOUT_LENGTH:
+        if len(_LAYOUTS) >= _REMEMBERED_LAYOUTS:
+            _LAYOUTS.clear()
+        _LAYOUTS[keys] = layout
+    return layout
+
+
 def _field_name(key: str) -> bytes:
-    """Return the header name of an environ key, ``b""`` if it is none; remember either."""
+    """Return the header name of an environ key, ``b""`` if it is none."""
     if key.startswith("HTTP_"):
         text = key[5:]
-        name = b"" if text in _UNPREFIXED else text.replace("_", "-").lower().encode("latin-1", "replace")
-    else:
-        name = _UNPREFIXED.get(key, b"")
-    if len(_FIELD_NAMES) < _REMEMBERED and len(key) <= _REMEMBERED_LENGTH:
-        _FIELD_NAMES[key] = name
-    return name
+        return b"" if text in _UNPREFIXED else text.replace("_", "-").lower().encode("latin-1", "replace")
+    return _UNPREFIXED.get(key, b"")
 
 
 def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list[str], int | None]:
@@ -213,17 +242,14 @@ def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list
     declared: int | None = None
     names = _RESPONSE_NAMES
     for pair in response_headers:
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
-        name, value = pair
-        if type(name) is not str or type(value) is not str:
-            if not isinstance(name, str) or not isinstance(value, str):
-                raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
-            # What a subclass holds, not what it shows: str() of an Enum is its name.
-            name, value = str.__str__(name), str.__str__(value)
-        raw_name = names.get(name)
-        if raw_name is None:
+        try:
+            name, value = pair
+            raw_name = names[name]
+        except (KeyError, TypeError, ValueError):
+            name, value = _plain_pair(pair)
             raw_name = _response_name(name)
+        if type(pair) is not tuple or type(value) is not str:
+            name, value = _plain_pair(pair)
         # The ordinary case without a call.
         if not (value.isascii() and value.isprintable()) and not is_field_text(value):
             raise ApplicationError(
@@ -246,6 +272,17 @@ def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list
     return headers, dropped, declared
 
 
+def _plain_pair(pair: object) -> tuple[str, str]:
+    """Return a response header that is made of subclasses as a tuple of two str.
+
+    Raises ApplicationError if it is none.
+    """
+    if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+        raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
+    # What a subclass holds, not what it shows: str() of an Enum is its name.
+    return str.__str__(pair[0]), str.__str__(pair[1])
+
+
 def _response_name(name: str) -> bytes:
     """Return the lower-case bytes of a response header name, ``b""`` if it is hop-by-hop; remember either."""
     raw_name = name.lower().encode("latin-1", "replace")
@@ -255,8 +292,7 @@ def _response_name(name: str) -> bytes:
         )
     if name.lower() in HOP_BY_HOP:
         raw_name = b""
-    if len(_RESPONSE_NAMES) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
-        _RESPONSE_NAMES[name] = raw_name
+    _remember(_RESPONSE_NAMES, name, raw_name)
     return raw_name
 
 
@@ -275,8 +311,7 @@ def _native_name(name: bytes) -> tuple[str, int]:
     elif lowered == "content-length":
         kind = _IS_CONTENT_LENGTH
     known = native_name, kind
-    if len(_NATIVE_NAMES) < _REMEMBERED and len(name) <= _REMEMBERED_LENGTH:
-        _NATIVE_NAMES[name] = known
+    _remember(_NATIVE_NAMES, name, known)
     return known
 
 

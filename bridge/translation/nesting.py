@@ -12,12 +12,11 @@ The functions return new dicts. What is live (the body, ``send``, the callables)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from bridge._types import Environ, Scope
 from bridge.errors import BridgeError
-from bridge.translation.requests import environ_from_scope, scope_from_environ
+from bridge.translation.requests import environ_from_scope, fields_from_scope, scope_from_environ
 
 # What a scope says of the request; the rest of it is the server's own affairs.
 _OF_REQUEST = (
@@ -67,12 +66,12 @@ _OF_SERVER = (
 )
 
 
-def environ_within(environ: Environ, scope: Scope, headers: Iterable[Iterable[bytes]], outer: Environ) -> Environ:
+def environ_within(environ: Environ, scope: Scope, outer: Environ) -> Environ:
     """Return the environ for a scope that was made of another environ.
 
-    environ: what the scope is translated to. headers: the scope's. outer: the environ that the scope was made of.
+    environ: what the scope is translated to. outer: the environ that the scope was made of.
     """
-    if _is_still(scope, headers, outer):
+    if _is_still(scope, outer):
         carried = {key: value for key, value in outer.items() if key not in _OF_ADAPTER}
         carried["wsgi.input_terminated"] = True
         return carried
@@ -81,7 +80,7 @@ def environ_within(environ: Environ, scope: Scope, headers: Iterable[Iterable[by
     return merged
 
 
-def _is_still(scope: Scope, headers: Iterable[Iterable[bytes]], outer: Environ) -> bool:
+def _is_still(scope: Scope, outer: Environ) -> bool:
     """Tell whether a scope says of the request what the environ says that it was made of."""
     try:
         before = scope_from_environ(outer)
@@ -89,7 +88,7 @@ def _is_still(scope: Scope, headers: Iterable[Iterable[bytes]], outer: Environ) 
         return False  # whatever it is now, it was an environ when the scope was made
     if any(scope.get(key) != before[key] for key in _OF_REQUEST):
         return False
-    if list(map(tuple, headers)) != before["headers"]:
+    if list(map(tuple, scope["headers"])) != before["headers"]:
         return False
     extensions = scope.get("extensions") or {}
     return bool(extensions.get("tls") == before["extensions"].get("tls"))
@@ -107,7 +106,7 @@ def scope_within(scope: dict[str, Any], environ: Environ, outer: Scope) -> dict[
 def is_still_in_cgi(environ: Environ, outer: Scope) -> bool:
     """Tell whether an environ says of the request what the scope says that it was made of."""
     try:
-        before = environ_from_scope(outer, outer["headers"])
+        before = environ_from_scope(outer, fields_from_scope(outer, outer["headers"]))
     except BridgeError:
         return False  # the adapter is mounted elsewhere, say
     if any(environ.get(key) != value for key, value in before.items() if key not in _OF_SERVER):

@@ -6,13 +6,13 @@ other reads. What needs a live object (the body, the error stream, the callables
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from bridge._types import Environ, Scope
 from bridge.errors import BadRequest, ServerError
-from bridge.translation.headers import add_headers_to_environ, headers_from_environ
+from bridge.translation.headers import environ_fields, headers_from_environ
 from bridge.translation.paths import environ_paths, request_target, scope_paths
 from bridge.translation.tls import add_tls_to_environ, tls_from_environ
 
@@ -25,6 +25,10 @@ _VERSIONS = {protocol: version for version, protocol in _PROTOCOLS.items()} | {
 }
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
+_URL_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+# Those of RFC 9110 and RFC 5789 that servers see most; others are looked at.
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 # What is the same in every environ.
 _CONSTANT: Environ = {
@@ -44,30 +48,36 @@ def request_line(scope: Scope) -> str:
     return f"{scope.get('method')} {scope.get('path')!r}"
 
 
-def environ_from_scope(
-    scope: Scope,
-    headers: Iterable[Iterable[bytes]],
-    *,
-    mount: str | None = None,
-    underscores: bool = False,
-) -> Environ:
-    """Return the environ for an ``http`` scope, without what the adapter has to add: live objects and its threads.
+def fields_from_scope(scope: Scope, headers: Sequence[Iterable[bytes]], *, underscores: bool = False) -> Environ:
+    """Return what an environ holds of a scope's headers; see ``environ_fields``.
 
-    headers: the scope's headers; they are an argument because a scope may hold an iterator, which can be read once.
-    mount: SCRIPT_NAME to use instead of the scope's ``root_path``.
-    underscores: pass on header fields with an underscore in their name.
+    headers: the scope's; they are an argument because a scope may hold an iterator, which can be read once.
 
-    Raises BadRequest for a request that must not reach an application, ServerError for a scope that is not as ASGI has
-    it (specs/www.rst, "HTTP Connection Scope").
+    Raises BadRequest for headers that must not reach an application, ServerError for headers that are no pairs of bytes
+    (specs/www.rst, "HTTP Connection Scope").
     """
     try:
-        scheme = scope.get("scheme") or "http"
-        version = scope.get("http_version") or "1.1"
+        return environ_fields(headers, underscores=underscores)
+    except BadRequest:
+        raise
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ServerError(f"the server gave headers that are no pairs of bytes: {request_line(scope)}") from error
+
+
+def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = None) -> Environ:
+    """Return the environ for an ``http`` scope, without what the adapter has to add: live objects and its threads.
+
+    fields: what ``fields_from_scope`` has made of its headers.
+    mount: SCRIPT_NAME to use instead of the scope's ``root_path``.
+
+    Raises ServerError for a scope that is not as ASGI has it (specs/www.rst, "HTTP Connection Scope").
+    """
+    try:
+        raw_path = scope.get("raw_path")
         query_string = scope.get("query_string") or b""
         if isinstance(query_string, str):  # Django's test client for ASGI gives it so
             query_string = query_string.encode()
         query = query_string.decode("latin-1")
-        raw_path = scope.get("raw_path")
         if mount is None:
             script_name, path_info = environ_paths(
                 scope["path"], scope.get("root_path") or "", raw_path, scope.get("app_root_path")
@@ -75,39 +85,36 @@ def environ_from_scope(
         else:
             script_name, path_info = environ_paths(scope["path"], mount, raw_path)
         target = request_target(script_name, path_info, raw_path, query)
-        environ = _CONSTANT.copy()
         method = scope["method"]
-        if not (isinstance(method, str) and method and method.isascii()):
+        if method not in _METHODS and not (isinstance(method, str) and method and method.isascii()):
             raise TypeError(f"method is {method!r}")
-        environ["REQUEST_METHOD"] = method
-        environ["SCRIPT_NAME"] = script_name
-        environ["PATH_INFO"] = path_info
-        environ["QUERY_STRING"] = query
-        environ["REQUEST_URI"] = target
-        environ["RAW_URI"] = target
-        environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}"
-        if scheme in ("https", "wss"):
+        version = scope.get("http_version") or "1.1"
+        scheme = scope.get("scheme") or "http"
+        url_scheme = _URL_SCHEMES.get(scheme) or _ascii(scheme)
+        # A connection has the same addresses for each of its requests.
+        client, server = scope.get("client"), scope.get("server")
+        address = _server_keys(server) if type(server) is tuple else _server_keys.__wrapped__(server)
+        environ: Environ = {
+            **_CONSTANT,
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": script_name,
+            "PATH_INFO": path_info,
+            "QUERY_STRING": query,
+            "REQUEST_URI": target,
+            "RAW_URI": target,
+            "SERVER_PROTOCOL": _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}",
+            "wsgi.url_scheme": url_scheme,
+            **(_client_keys(client) if type(client) is tuple else _client_keys.__wrapped__(client)),
+            **(address or _server_keys_from_host(fields, url_scheme)),
+            **fields,
+        }
+        if url_scheme == "https":
             environ["HTTPS"] = "on"
-            environ["wsgi.url_scheme"] = "https"
-        else:
-            environ["wsgi.url_scheme"] = "http" if scheme in ("http", "ws") else _ascii(scheme)
-        client = scope.get("client")
-        if client is None:
-            environ["REMOTE_ADDR"] = ""
-        else:
-            host, port, *_ = client
-            environ["REMOTE_ADDR"] = _ascii(host or "")
-            if port is not None:
-                environ["REMOTE_PORT"] = _ascii(str(port))
-        add_headers_to_environ(environ, headers, underscores=underscores)
-        _add_server(environ, scope.get("server"))
         extensions = scope.get("extensions")
         if extensions:
             tls = extensions.get("tls")
             if tls is not None:
                 add_tls_to_environ(environ, tls)
-    except BadRequest:
-        raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ServerError(
             "the server gave a scope that is not as ASGI's HTTP Connection Scope has it "
@@ -124,29 +131,44 @@ def _ascii(text: str) -> str:
     return text
 
 
-def _add_server(environ: Environ, server: Iterable[Any] | None) -> None:
-    """Add SERVER_NAME and SERVER_PORT, which CGI wants as text and never empty (RFC 3875, 4.1.14 and 4.1.15).
+@lru_cache(maxsize=1024)
+def _client_keys(client: Iterable[Any] | None) -> Environ:
+    """Return REMOTE_ADDR, which CGI wants in any case, and REMOTE_PORT."""
+    if client is None:
+        return {"REMOTE_ADDR": ""}
+    host, port, *_ = client
+    keys = {"REMOTE_ADDR": _ascii(host or "")}
+    if port is not None:
+        keys["REMOTE_PORT"] = _ascii(str(port))
+    return keys
 
-    A server that is unknown or a unix socket has neither: what the client called it by (Host) serves instead.
-    """
+
+@lru_cache(maxsize=64)
+def _server_keys(server: Iterable[Any] | None) -> Environ | None:
+    """Return SERVER_NAME and SERVER_PORT, None for a server that is unknown or a unix socket."""
     name: str | None = None
     port: Any = None
     if server is not None:
         name, port, *_ = server
-    if port is not None and name and _port(str(port)) is not None:
-        _ascii(name)
-        # RFC 3875, 4.1.14: an IPv6 address stands in brackets.
-        environ["SERVER_NAME"] = f"[{name}]" if ":" in name and name[0] != "[" else name
-        environ["SERVER_PORT"] = str(port)
-        return
-    host = environ.get("HTTP_HOST", "")
+    if port is None or not name or _port(str(port)) is None:
+        return None
+    _ascii(name)
+    # RFC 3875, 4.1.14: an IPv6 address stands in brackets.
+    return {"SERVER_NAME": f"[{name}]" if ":" in name and name[0] != "[" else name, "SERVER_PORT": str(port)}
+
+
+def _server_keys_from_host(fields: Environ, url_scheme: str) -> Environ:
+    """Return SERVER_NAME and SERVER_PORT by what the client called the server.
+
+    CGI wants both as text and never empty (RFC 3875, 4.1.14 and 4.1.15).
+    """
+    host = fields.get("HTTP_HOST", "")
     host_port = ""
     if ":" in host and host[-1] != "]":
         host, _, host_port = host.rpartition(":")
-    environ["SERVER_NAME"] = host or "localhost"
     if _port(host_port) is None:
-        host_port = _DEFAULT_PORTS.get(environ["wsgi.url_scheme"], "80")
-    environ["SERVER_PORT"] = host_port
+        host_port = _DEFAULT_PORTS.get(url_scheme, "80")
+    return {"SERVER_NAME": host or "localhost", "SERVER_PORT": host_port}
 
 
 def _port(text: str) -> int | None:
@@ -175,8 +197,8 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             # 2.4: send() raises once the client is gone.
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": _VERSIONS.get(protocol) or protocol.removeprefix("HTTP/"),
-            "method": _ascii(method).upper(),
-            "scheme": _ascii(scheme),
+            "method": method if method in _METHODS else _ascii(method).upper(),
+            "scheme": scheme if scheme in _DEFAULT_PORTS else _ascii(scheme),
             "path": path,
             "raw_path": raw_path,
             "query_string": environ.get("QUERY_STRING", "").encode("latin-1", "replace"),

@@ -15,7 +15,7 @@ import pytest
 
 import bridge
 from bridge.errors import BridgeError
-from bridge.translation.headers import request_framing
+from bridge.translation.headers import environ_fields, framing
 from bridge.translation.requests import environ_from_scope, scope_from_environ
 from bridge.translation.responses import AsgiResponse, WsgiResponse, early_hint_links
 
@@ -81,27 +81,25 @@ def many_messages(count: int) -> None:
 
 
 FLOODS: dict[str, Callable[[int], object]] = {
-    "equal headers": lambda n: environ_from_scope(scope(), [(b"x", b"v")] * n),
-    "cookies": lambda n: environ_from_scope(scope(), [(b"cookie", b"a=b")] * n),
-    "different headers": lambda n: environ_from_scope(scope(), [(b"x%d" % i, b"v") for i in range(n)]),
-    "underscores": lambda n: environ_from_scope(scope(), [(b"x_y", b"v")] * n, underscores=True),
-    "different underscores": lambda n: environ_from_scope(
-        scope(), [(b"x_%d" % i, b"v") for i in range(n)], underscores=True
-    ),
-    "equal lengths": lambda n: environ_from_scope(scope(), [(b"content-length", b"5")] * n),
-    "different lengths": lambda n: environ_from_scope(scope(), [(b"content-length", b"%d" % i) for i in range(n)]),
-    "one length of many": lambda n: request_framing([(b"content-length", b"5," * n + b"5")]),
-    "framing": lambda n: request_framing([(b"content-length", b"5"), (b"expect", b"100-continue")] * n),
-    "a long name": lambda n: environ_from_scope(scope(), [(b"x-" * n, b"v")]),
-    "a long name with an underscore": lambda n: environ_from_scope(scope(), [(b"x_" * n, b"v")], underscores=True),
-    "a long value": lambda n: environ_from_scope(scope(), [(b"x", b"\xff\r\n\0" * n)]),
-    "a long path": lambda n: environ_from_scope(scope(path="/é" * n, raw_path=b"/%C3%A9" * n), []),
-    "a long path that is no UTF-8": lambda n: environ_from_scope(scope(path="/\ufffd" * n, raw_path=b"/%FF" * n), []),
-    "slashes": lambda n: environ_from_scope(scope(path="/" * n, root_path="/" * (n // 2)), []),
-    "a long root path": lambda n: environ_from_scope(scope(path="/é" * n, root_path="/é" * (n // 2)), []),
-    "surrogates": lambda n: environ_from_scope(scope(path="/\ud800" * n, raw_path=b"/%ED" * n), []),
-    "a long query": lambda n: environ_from_scope(scope(query_string=b"a=%00&" * n), []),
-    "certificates": lambda n: environ_from_scope(scope(extensions={"tls": {"client_cert_chain": ["pem"] * n}}), []),
+    "equal headers": lambda n: environ_fields([(b"x", b"v")] * n),
+    "cookies": lambda n: environ_fields([(b"cookie", b"a=b")] * n),
+    "different headers": lambda n: environ_fields([(b"x%d" % i, b"v") for i in range(n)]),
+    "underscores": lambda n: environ_fields([(b"x_y", b"v")] * n, underscores=True),
+    "different underscores": lambda n: environ_fields([(b"x_%d" % i, b"v") for i in range(n)], underscores=True),
+    "equal lengths": lambda n: environ_fields([(b"content-length", b"5")] * n),
+    "different lengths": lambda n: environ_fields([(b"content-length", b"%d" % i) for i in range(n)]),
+    "one length of many": lambda n: framing(environ_fields([(b"content-length", b"5," * n + b"5")])),
+    "framing": lambda n: framing(environ_fields([(b"content-length", b"5"), (b"expect", b"100-continue")] * n)),
+    "a long name": lambda n: environ_fields([(b"x-" * n, b"v")]),
+    "a long name with an underscore": lambda n: environ_fields([(b"x_" * n, b"v")], underscores=True),
+    "a long value": lambda n: environ_fields([(b"x", b"\xff\r\n\0" * n)]),
+    "a long path": lambda n: environ_from_scope(scope(path="/é" * n, raw_path=b"/%C3%A9" * n), {}),
+    "a long path that is no UTF-8": lambda n: environ_from_scope(scope(path="/\ufffd" * n, raw_path=b"/%FF" * n), {}),
+    "slashes": lambda n: environ_from_scope(scope(path="/" * n, root_path="/" * (n // 2)), {}),
+    "a long root path": lambda n: environ_from_scope(scope(path="/é" * n, root_path="/é" * (n // 2)), {}),
+    "surrogates": lambda n: environ_from_scope(scope(path="/\ud800" * n, raw_path=b"/%ED" * n), {}),
+    "a long query": lambda n: environ_from_scope(scope(query_string=b"a=%00&" * n), {}),
+    "certificates": lambda n: environ_from_scope(scope(extensions={"tls": {"client_cert_chain": ["pem"] * n}}), {}),
     "environ's headers": lambda n: scope_from_environ(environ(**{f"HTTP_X{i}": "v" for i in range(n)})),
     "environ's certificates": lambda n: scope_from_environ(environ(**chain(n))),
     "environ's long path": lambda n: scope_from_environ(environ(PATH_INFO="/\xc3\xa9" * n, RAW_URI="/%C3%A9" * n)),

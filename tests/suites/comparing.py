@@ -20,12 +20,20 @@ class Excused:
     reason: str
 
 
+def lost(native: Outcomes, bridged: Outcomes, excused: Mapping[str, Excused]) -> list[str]:
+    """Return the tests that pass only without the adapters."""
+    return [
+        test
+        for test, outcome in sorted(native.items())
+        if outcome == PASSED != bridged.get(test) and test not in excused
+    ]
+
+
 def differences(native: Outcomes, bridged: Outcomes, excused: Mapping[str, Excused]) -> list[str]:
     """Return a line for each test that passes only without the adapters, and for each excuse that is not needed."""
     lines = [
         f"passes without the adapters, and {_TOLD[bridged.get(test)]} with them: {test}"
-        for test, outcome in sorted(native.items())
-        if outcome == PASSED != bridged.get(test) and test not in excused
+        for test in lost(native, bridged, excused)
     ]
     for test in sorted(excused):
         if native.get(test) != PASSED:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import bridge.translation.headers as header_names
 from bridge.errors import BadRequest, ServerError
-from bridge.translation.requests import environ_from_scope, request_line, scope_from_environ
+from bridge.translation.requests import environ_from_scope, fields_from_scope, request_line, scope_from_environ
 from tests.translation.strategies import any_headers, any_scopes
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
@@ -42,7 +42,7 @@ REQUIRED = {
 
 def environ_of(*headers: tuple[bytes, bytes], **keys: Any) -> dict[str, Any]:
     """The environ of a scope with these keys."""
-    return environ_from_scope(SCOPE | keys, headers)
+    return environ_from_scope(SCOPE | keys, fields_from_scope(SCOPE, headers))
 
 
 def test_smallest_scope() -> None:
@@ -159,7 +159,7 @@ def test_request_uri() -> None:
 def test_mount() -> None:
     """W2: mount= overrides the scope's root_path, an empty one too."""
     scope = SCOPE | {"path": "/a/b/c", "root_path": "/a"}
-    found = [environ_from_scope(scope, [], mount=mount) for mount in (None, "/a/b", "/a/b/", "")]
+    found = [environ_from_scope(scope, {}, mount=mount) for mount in (None, "/a/b", "/a/b/", "")]
     assert [(environ["SCRIPT_NAME"], environ["PATH_INFO"]) for environ in found] == [
         ("/a", "/b/c"),
         ("/a/b", "/c"),
@@ -221,7 +221,7 @@ def test_query_as_text() -> None:
 def test_scopes_without_a_required_key(missing: str) -> None:
     """B2: a scope without method or path is the server's fault."""
     with pytest.raises(ServerError, match=missing):
-        environ_from_scope({key: value for key, value in SCOPE.items() if key != missing}, [])
+        environ_from_scope({key: value for key, value in SCOPE.items() if key != missing}, {})
 
 
 @pytest.mark.parametrize(
@@ -229,12 +229,12 @@ def test_scopes_without_a_required_key(missing: str) -> None:
 )
 def test_odd_headers(headers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """B2: headers that are no pairs of bytes are the server's fault, also when no further name is remembered."""
-    monkeypatch.setattr(header_names, "_CGI_KEYS", dict(header_names._CGI_KEYS))
+    monkeypatch.setattr(header_names, "_CGI_KEYS", {})
     for _ in range(2):
         with pytest.raises(ServerError):
-            environ_from_scope(SCOPE, headers)
+            fields_from_scope(SCOPE, headers)
         for number in range(2000):
-            header_names.cgi_key(b"x-%d" % number)
+            header_names.environ_fields([(b"x-%d" % number, b"1")])
 
 
 def test_lengths_that_differ() -> None:
@@ -249,7 +249,7 @@ def test_any_bytes(
 ) -> None:
     """W1, W2, W3: any bytes in path, query and headers give native strings or one of bridge's errors, nothing else."""
     try:
-        environ = environ_from_scope(scope, headers, mount=mount, underscores=underscores)
+        environ = environ_from_scope(scope, fields_from_scope(scope, headers, underscores=underscores), mount=mount)
     except BadRequest:
         return
     for key, value in environ.items():

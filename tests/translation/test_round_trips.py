@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.translation.requests import environ_from_scope, scope_from_environ
+from bridge.translation.requests import environ_from_scope, fields_from_scope, scope_from_environ
 from tests.translation.strategies import CGI_NAMES, environs, names, path_infos, script_names, visible
 
 
@@ -15,7 +15,7 @@ from tests.translation.strategies import CGI_NAMES, environs, names, path_infos,
 def test_environ_there_and_back(environ: dict[str, Any]) -> None:
     """The law: a WSGI application sees the same environ through AsgiToWsgi(WsgiToAsgi(app)) as without them."""
     scope = scope_from_environ(environ)
-    back = environ_from_scope(scope, scope["headers"])
+    back = environ_from_scope(scope, fields_from_scope(scope, scope["headers"]))
     assert {key: back.get(key) for key in environ} == environ
     added = back.keys() - environ.keys()
     assert not [key for key in added if key.startswith(("HTTP_", "CONTENT_", "SSL_"))]
@@ -25,10 +25,10 @@ def test_environ_there_and_back(environ: dict[str, Any]) -> None:
 def test_target_there_and_back(environ: dict[str, Any]) -> None:
     """The law: REQUEST_URI comes through where it tells of the same path; else it is quoted anew."""
     scope = scope_from_environ(environ)
-    target = environ_from_scope(scope, scope["headers"])["RAW_URI"]
+    target = environ_from_scope(scope, fields_from_scope(scope, scope["headers"]))["RAW_URI"]
     again = scope_from_environ(environ | {"RAW_URI": target})
     assert again == scope
-    assert environ_from_scope(again, again["headers"])["REQUEST_URI"] == target
+    assert environ_from_scope(again, fields_from_scope(again, again["headers"]))["REQUEST_URI"] == target
 
 
 fields = st.lists(st.tuples(names.filter(lambda name: name not in CGI_NAMES), visible), max_size=5).map(
@@ -60,7 +60,7 @@ def test_scope_there_and_back(
     scope = scope_from_environ(
         {"REQUEST_METHOD": "GET", "wsgi.url_scheme": scheme, "SCRIPT_NAME": root_path, "PATH_INFO": path_info}
     ) | {"query_string": query, "client": client, "server": server, "http_version": version, "headers": headers}
-    back = scope_from_environ(environ_from_scope(scope, headers))
+    back = scope_from_environ(environ_from_scope(scope, fields_from_scope(scope, headers)))
     joined: dict[bytes, bytes] = {}
     for name, value in headers:
         joined[name] = joined[name] + (b"; " if name == b"cookie" else b",") + value if name in joined else value
