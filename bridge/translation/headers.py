@@ -194,20 +194,18 @@ def headers_from_environ(environ: Environ) -> RawHeaders:
 
     ``HTTP_CONTENT_TYPE`` and ``HTTP_CONTENT_LENGTH``, which some servers set beside the real keys, are left out.
     """
-    headers: RawHeaders = []
     # Two of three keys of an environ are no headers; which ones, is seen from all keys at once.
     keys = tuple(environ)
-    for key, name in _LAYOUTS.get(keys) or _layout(keys):
-        value = environ[key]
-        # An empty CONTENT_LENGTH or CONTENT_TYPE is CGI's way to say that there is none (RFC 3875, 4.1.2).
-        if value or key not in _UNPREFIXED:
-            # The UTF-8 of ASCII is what latin-1 gives, and cheaper.
-            headers.append((name, value.encode() if value.isascii() else value.encode("latin-1", "replace")))
+    headers = [(name, environ[key].encode("latin-1", "replace")) for key, name in _LAYOUTS.get(keys) or _layout(keys)]
+    for key, name in _UNPREFIXED.items():
+        # An empty one is CGI's way to say that there is none (RFC 3875, 4.1.2).
+        if value := environ.get(key):
+            headers.append((name, value.encode("latin-1", "replace")))
     return headers
 
 
 def _layout(keys: tuple[str, ...]) -> list[tuple[str, bytes]]:
-    """Return those keys of an environ that are headers, with the headers' names; remember them."""
+    """Return the keys of an environ that begin with HTTP_, with the headers' names; remember them."""
     layout = [(key, name) for key in keys if (name := _field_name(key))]
     if sum(map(len, keys)) <= _REMEMBERED_LAYOUT_LENGTH:
         if len(_LAYOUTS) >= _REMEMBERED_LAYOUTS:
@@ -218,10 +216,10 @@ def _layout(keys: tuple[str, ...]) -> list[tuple[str, bytes]]:
 
 def _field_name(key: str) -> bytes:
     """Return the header name of an environ key, ``b""`` if it is none."""
-    if key.startswith("HTTP_"):
-        text = key[5:]
-        return b"" if text in _UNPREFIXED else text.replace("_", "-").lower().encode("latin-1", "replace")
-    return _UNPREFIXED.get(key, b"")
+    text = key[5:]
+    if not key.startswith("HTTP_") or text in _UNPREFIXED:
+        return b""
+    return text.replace("_", "-").lower().encode("latin-1", "replace")
 
 
 def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list[str], int | None]:
