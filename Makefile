@@ -17,7 +17,7 @@ races:  ## ten minutes of requests with a thread switch at any line
 	BRIDGE_RACES_SECONDS=600 $(PYTHON) -m pytest tests/races/test_yielding.py --timeout 0
 
 debug:  ## every test in asyncio's debug mode
-	BRIDGE_ASYNCIO_DEBUG=1 $(PYTHON) -m pytest --timeout 180
+	TESTS_ASYNCIO_DEBUG=1 $(PYTHON) -m pytest --timeout 180
 
 suites:  ## the frameworks' own tests, through both adapters
 	$(PYTHON) -m tests.suites

@@ -70,8 +70,8 @@ def marks_of_this_thread() -> Marks:
 
 def mark_worker(loop: asyncio.AbstractEventLoop | None, pid: int, tasks: RequestTasks | None) -> Marks:
     """Make this thread belong to a loop, for asgiref; return what ``unmark_worker`` needs. None: to no loop."""
-    marks = SyncToAsync.threadlocal.__dict__
-    before = marks, marks.get("main_event_loop"), marks.get("main_event_loop_pid"), marks.get("task_context")
+    before = marks_of_this_thread()
+    marks = before[0]
     marks["main_event_loop"] = loop
     marks["main_event_loop_pid"] = pid
     marks["task_context"] = tasks

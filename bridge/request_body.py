@@ -19,13 +19,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bridge._types import Receive, Scope
 from bridge.errors import BodyTooLarge, ClientDisconnected, Overloaded, ReadTimeout, ServerError
 from bridge.handoff.baton import Baton
 from bridge.handoff.loops import Cancellable, Loop, Slot, end_wait, wait_at_most
 from bridge.translation.requests import request_line
+
+if TYPE_CHECKING:
+    import tempfile
 
 logger = logging.getLogger("bridge")
 
@@ -36,13 +39,15 @@ LOOK_UP_SECONDS = 5.0
 _SPOOL_BLOCK = 262_144  # bytes read back from a spooled body at a time
 
 
-def prepare_spooling() -> None:
-    """Load what ``spool_in_loop`` and ``read_timeout`` need.
+def spool_type() -> type[tempfile.SpooledTemporaryFile[bytes]]:
+    """Return what bodies are spooled into.
 
-    It takes a fifth of the time of bridge's import, and most adapters never spool. Nor is it left to the first request:
-    a process that has run out of files could not load it.
+    Its module takes a fifth of the time of bridge's import, and most adapters never spool. Those that may call this as
+    they are made: a process that has run out of files at its first request could not load it then.
     """
-    import tempfile  # noqa: PLC0415, F401
+    import tempfile  # noqa: PLC0415
+
+    return tempfile.SpooledTemporaryFile
 
 
 class RequestBody:
@@ -146,10 +151,8 @@ class RequestBody:
         await self._read_ahead_in_loop(in_memory, None)
 
     async def _read_ahead_in_loop(self, in_memory: int, limit: int | None) -> None:
-        import tempfile  # noqa: PLC0415  see prepare_spooling
-
         try:
-            spool = self._spool = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  ``close`` closes it
+            spool = self._spool = spool_type()(max_size=in_memory)
         except OSError as error:
             raise self._spool_error(error) from error
         while not self._is_complete and (limit is None or self._size < limit) and await self._more_came_in_loop():

@@ -26,7 +26,7 @@ from bridge.in_servers_task import Hostable, HostingRequest
 from bridge.in_serving_thread import RequestInServingThread
 from bridge.lifespan import answer_lifespan
 from bridge.refusals import refuse, refuse_websocket
-from bridge.request_body import RequestBody, prepare_spooling
+from bridge.request_body import RequestBody, spool_type
 from bridge.stats import Stats
 from bridge.translation.headers import framing
 from bridge.translation.requests import fields_from_scope, request_line
@@ -140,7 +140,7 @@ class WsgiToAsgi:
         self._max_body_size = max_body_size
         self._body = body
         if body == "spool" or read_timeout is not None:
-            prepare_spooling()
+            spool_type()  # which loads it now
         self.prefetch_size = prefetch_size
         self._read_timeout = read_timeout
         self._write_buffer = write_buffer

@@ -1,6 +1,6 @@
 """Imports inside `bridge` go downward only, and the translation module stays pure.
 
-    L3  bridge (the public names), cli, __main__
+    L3  bridge (the public names), cli, __main__, deployment, asgi, wsgi
     L2  everything else: wsgi_to_asgi, input, lifespan, ...
     L1  handoff
     L0  translation, errors, _types
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(bridge.__file__).parent
 
-LAYERS = {"__init__": 3, "cli": 3, "__main__": 3, "handoff": 1, "translation": 0, "errors": 0, "_types": 0}
+LAYERS = {"handoff": 1, "translation": 0, "errors": 0, "_types": 0}
+LAYERS |= dict.fromkeys(("__init__", "cli", "__main__", "deployment", "asgi", "wsgi"), 3)
 """By the first name below `bridge`; what is not here is L2."""
 
 HANDOFF_MAY_TAKE = {"handoff", "errors", "_types"}

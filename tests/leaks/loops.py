@@ -10,7 +10,7 @@ from typing import Any
 
 import uvloop
 
-IN_DEBUG_MODE = os.environ.get("BRIDGE_ASYNCIO_DEBUG") == "1"
+IN_DEBUG_MODE = os.environ.get("TESTS_ASYNCIO_DEBUG") == "1"
 """Whether asyncio's debug mode is on for every loop of the suite: calls from wrong threads raise, say.
 
 Not by PYTHONASYNCIODEBUG, which the processes that tests start would inherit: they would write to their standard error,

@@ -1,0 +1,14 @@
+"""The application that ``BRIDGE_APP`` names, for an ASGI server.
+
+::
+
+    BRIDGE_APP=shop.web:app uvicorn bridge.asgi:app
+
+See ``bridge.deployment`` for the options. ``application`` is the same, for servers that expect that name.
+"""
+
+import os
+
+from bridge.deployment import asgi_application
+
+app = application = asgi_application(os.environ)

@@ -1,0 +1,14 @@
+"""The application that ``BRIDGE_APP`` names, for a WSGI server.
+
+::
+
+    BRIDGE_APP=shop.api:app gunicorn bridge.wsgi:app
+
+See ``bridge.deployment`` for the options. ``application`` is the same, for servers that expect that name.
+"""
+
+import os
+
+from bridge.deployment import wsgi_application
+
+app = application = wsgi_application(os.environ)
