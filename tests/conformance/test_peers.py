@@ -253,7 +253,7 @@ def test_response_queue_is_bounded() -> None:
     chunks = Chunks(endless(b"x" * 10_000))
 
     async def main() -> None:
-        async with Exchange(adapt(streaming(lambda: chunks)), stall_after=1) as exchange:
+        async with Exchange(adapt(streaming(lambda: chunks), write_buffer=65_536), stall_after=1) as exchange:
             await exchange.stalled.passed()
             await asyncio.sleep(0.1)
             assert chunks.taken * 10_000 - len(exchange.response.body) <= 65_536 + 10_000
