@@ -11,10 +11,10 @@ soak:  ## 20,000 requests a direction, most of which end badly
 	SOAK_SEED=$(SEED) SOAK_REQUESTS=20000 $(PYTHON) -m pytest tests/soak --timeout 600
 
 fuzz:  ## ten minutes of hostile input
-	BRIDGE_FUZZ_SECONDS=600 $(PYTHON) -m pytest tests/fuzz/test_fuzz.py -k fuzzer --timeout 0
+	FUZZ_SECONDS=600 $(PYTHON) -m pytest tests/fuzz/test_fuzz.py -k fuzzer --timeout 0
 
 races:  ## ten minutes of requests with a thread switch at any line
-	BRIDGE_RACES_SECONDS=600 $(PYTHON) -m pytest tests/races/test_yielding.py --timeout 0
+	RACES_SECONDS=600 $(PYTHON) -m pytest tests/races/test_yielding.py --timeout 0
 
 debug:  ## every test in asyncio's debug mode
 	TESTS_ASYNCIO_DEBUG=1 $(PYTHON) -m pytest --timeout 180

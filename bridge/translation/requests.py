@@ -91,8 +91,7 @@ def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = Non
         version = scope.get("http_version") or "1.1"
         scheme = scope.get("scheme") or "http"
         url_scheme = _URL_SCHEMES.get(scheme) or _ascii(scheme)
-        # A connection has the same addresses for each of its requests.
-        client, server = scope.get("client"), scope.get("server")
+        server = scope.get("server")
         address = _server_keys(server) if type(server) is tuple else _server_keys.__wrapped__(server)
         environ: Environ = {
             **_CONSTANT,
@@ -104,7 +103,7 @@ def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = Non
             "RAW_URI": target,
             "SERVER_PROTOCOL": _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}",
             "wsgi.url_scheme": url_scheme,
-            **(_client_keys(client) if type(client) is tuple else _client_keys.__wrapped__(client)),
+            **_client_keys(scope.get("client")),
             **(address or _server_keys_from_host(fields, url_scheme)),
             **fields,
         }
@@ -131,19 +130,19 @@ def _ascii(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=1024)
 def _client_keys(client: Iterable[Any] | None) -> Environ:
     """Return REMOTE_ADDR, which CGI wants in any case, and REMOTE_PORT."""
     if client is None:
         return {"REMOTE_ADDR": ""}
     host, port, *_ = client
-    keys = {"REMOTE_ADDR": _ascii(host or "")}
+    # The ordinary case without a call of ours.
+    keys = {"REMOTE_ADDR": host if type(host) is str and host.isascii() else _ascii(host or "")}
     if port is not None:
-        keys["REMOTE_PORT"] = _ascii(str(port))
+        keys["REMOTE_PORT"] = str(port) if type(port) is int else _ascii(str(port))
     return keys
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # a process has few addresses of its own
 def _server_keys(server: Iterable[Any] | None) -> Environ | None:
     """Return SERVER_NAME and SERVER_PORT, None for a server that is unknown or a unix socket."""
     name: str | None = None

@@ -1,6 +1,6 @@
 """Hostile input to the translation layer: a valid request or answer comes out, or one of our errors.
 
-    BRIDGE_FUZZ_SECONDS=600 python -m pytest tests/fuzz/test_fuzz.py -k fuzzer
+    FUZZ_SECONDS=600 python -m pytest tests/fuzz/test_fuzz.py -k fuzzer
 
 lets the coverage-guided fuzzer go on for longer.
 """
@@ -26,7 +26,7 @@ from tests.fuzz.targets import TARGETS, one_input
 from tests.harness import LIMIT
 from tests.harness.children import ROOT
 
-SECONDS = float(os.environ.get("BRIDGE_FUZZ_SECONDS", "6"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "6"))
 
 CORPUS = [bytes.fromhex(line) for line in Path(__file__).with_name("corpus.txt").read_text("ascii").split()]
 """Inputs that reach, between them, what the fuzzer has reached in minutes."""

@@ -1,6 +1,6 @@
 """Whole requests in both directions while threads are switched at any line of `bridge`.
 
-    BRIDGE_RACES_SECONDS=600 BRIDGE_RACES_SEED=1 python -m pytest tests/races/test_yielding.py
+    RACES_SECONDS=600 RACES_SEED=1 python -m pytest tests/races/test_yielding.py
 
 lets it go on for longer, and begins with another seed. A failure tells its seed.
 """
@@ -29,10 +29,10 @@ from tests.harness.native import chunk
 from tests.harness.wsgi_call import serve
 from tests.races.yielding import yielding
 
-SECONDS = float(os.environ.get("BRIDGE_RACES_SECONDS", "3"))
+SECONDS = float(os.environ.get("RACES_SECONDS", "3"))
 """How long each of the four storms goes on; it ends with the round that it is in."""
 
-SEED = int(os.environ.get("BRIDGE_RACES_SEED", "0"))
+SEED = int(os.environ.get("RACES_SEED", "0"))
 
 SIDE_BY_SIDE = 6
 REQUESTS = 24
@@ -173,7 +173,7 @@ def test_storm(storm: Callable[[random.Random, Path], None], tmp_path: Path) -> 
             with yielding(seed) as pauses:
                 storm(random.Random(seed), path)  # noqa: S311 - to be the same every time
         except BaseException as error:
-            error.add_note(f"BRIDGE_RACES_SEED={seed}")
+            error.add_note(f"RACES_SEED={seed}")
             raise
         seed += 1
         pauses_made += pauses.made
