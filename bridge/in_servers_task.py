@@ -173,8 +173,9 @@ class HostingRequest(WsgiRequest):
             await self._send_start_in_loop()
 
     def watch_in_loop(self) -> None:
-        """Listen for nothing: ``receive`` is the application's."""
-        if self._hosted is None and self._begun:
+        """Listen for nothing: ``receive`` is the application's, unless the worker was led elsewhere."""
+        # In this order: a worker that has begun, and no more, may still be on its way to the application.
+        if self._has_begun() and self._hosted is None:
             super().watch_in_loop()
 
     @property

@@ -18,6 +18,7 @@ import pytest
 import sniffio
 
 from bridge import AdapterClosed, ApplicationError, AsgiToWsgi, Stats, WsgiToAsgi
+from bridge.in_flight import WATCH_SECONDS
 from tests.conformance.adapting import close_after_test
 from tests.conformance.asgi_applications import END, STARTED, answer
 from tests.harness import BACKENDS, Exchange, Gate, Lifespan, eventually, fetch, http_scope, run, throw_away
@@ -79,6 +80,43 @@ def test_it_runs_in_the_servers_task(deep: int, backend: str) -> None:
         assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
 
     run(main, backend=backend)
+
+
+class SlowOnItsWay(AsgiToWsgi):
+    """Takes its time in the worker before it has the application run."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Let the outer adapter look at what is under way, more than once."""
+        threading.Event().wait(6 * WATCH_SECONDS)
+        return super().__call__(environ, start_response)
+
+
+def test_nobody_else_receives() -> None:
+    """The law, W4: also a worker that is slow on its way leaves every `receive()` to the application."""
+    calls: list[str] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        calls.append("begins")
+        await receive()
+        await answer(send)
+
+    async def main() -> None:
+        inner = SlowOnItsWay(app, lifespan="off")
+        outer = WsgiToAsgi(inner)
+        close_after_test(outer)
+        close_after_test(inner)
+
+        async def receive() -> Any:
+            calls.append("receives")
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(_message: Any) -> None:
+            pass
+
+        await outer(http_scope(), receive, send)
+        assert calls == ["begins", "receives"]
+
+    run(main)
 
 
 SCRIPTS = {
