@@ -322,9 +322,7 @@ class RequestBody:
                 self.pump_task.cancel()
 
     async def stopped_in_loop(self, limit: float) -> None:
-        """Wait until the pump has ended, at most limit seconds: a ``receive()`` may ignore its cancellation."""
-        if self.pump_task is None:
-            return
+        """Wait until ``pump_task`` has ended, at most limit seconds: a ``receive()`` may ignore its cancellation."""
         self._stop_slot = self._loop.slot()
         await wait_at_most(self._loop, self._stop_slot, limit)
 

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import bridge
+from tests.harness import run_python
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -64,3 +65,22 @@ def test_import_brings_the_dependencies_only() -> None:
     loaded = set(run.stdout.split()) - standard
     assert loaded <= {"bridge", "asgiref", "typing_extensions"}
     assert "bridge" in loaded
+
+
+def test_what_is_loaded_late() -> None:
+    """B5: adapters that may spool have loaded what they need for it when they are made; others never load it."""
+    done = run_python("""
+        import sys
+        from bridge import WsgiToAsgi
+
+        def loads(**options):
+            WsgiToAsgi(print, **options).close()
+            return "tempfile" in sys.modules
+
+        assert "tempfile" not in sys.modules
+        assert not loads()
+        assert loads(body="spool")
+        del sys.modules["tempfile"]
+        assert loads(read_timeout=1)
+        """)
+    assert done.returncode == 0, done.stderr

@@ -239,7 +239,7 @@ class WorkerPool:
                 if was_idle:  # nobody sent for it: it has slept out, or was woken twice
                     self._idle.remove(worker)
                     worker.is_idle = False
-                job = self._take_job(worker) if self._queue or worker.mailbox else None
+                job = self._take_job(worker)
                 if job is not None:
                     if self._queue and self._on_the_way is None:
                         sleeper = self._send_next()

@@ -71,7 +71,7 @@ def _cgi_key(name: bytes) -> str:
     ``""`` stands for a field that is not passed on: Proxy, a name with an underscore, a name that is no token.
     """
     if not isinstance(name, bytes):
-        raise TypeError(f"the header name {name!r} is no bytes")
+        raise TypeError(f"the header name {name!r} is no bytes") from None
     lowered = name.lower()
     # Not by the table that is emptied, where another thread may find that Proxy is missing.
     key = _SPECIAL_KEYS.get(lowered)
@@ -276,7 +276,9 @@ def _plain_pair(pair: object) -> tuple[str, str]:
     Raises ApplicationError if it is none.
     """
     if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-        raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
+        raise ApplicationError(
+            f"the application gave a response header that is no tuple of two str: {pair!r}"
+        ) from None  # that a table does not have it is nobody's affair
     # What a subclass holds, not what it shows: str() of an Enum is its name.
     return str.__str__(pair[0]), str.__str__(pair[1])
 
@@ -287,7 +289,7 @@ def _response_name(name: str) -> bytes:
     if not name or not name.isascii() or not _TOKEN.issuperset(raw_name):
         raise ApplicationError(
             f"the application gave a response header name that is no token: {name!r} (RFC 9110, 5.1)"
-        )
+        ) from None
     if name.lower() in HOP_BY_HOP:
         raw_name = b""
     _remember(_RESPONSE_NAMES, name, raw_name)
@@ -300,7 +302,9 @@ _IS_ORDINARY, _IS_HOP_BY_HOP, _IS_CONTENT_LENGTH = range(3)
 def _native_name(name: bytes) -> tuple[str, int]:
     """Return a response header name as a str, and what kind of field it is; remember both."""
     if not name or not _TOKEN.issuperset(name):
-        raise ApplicationError(f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)")
+        raise ApplicationError(
+            f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)"
+        ) from None
     native_name = name.decode("latin-1")
     lowered = native_name.lower()
     kind = _IS_ORDINARY

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.translation import headers
 from bridge.translation.headers import headers_from_environ
 from tests.translation.strategies import CGI_NAMES, cgi, names, visible
 
@@ -35,6 +36,18 @@ def test_keys_become_headers(environ: dict[str, Any], expected: list[tuple[bytes
     """A1: headers are lower-case bytes; what is no header of the request does not become one."""
     assert headers_from_environ(environ) == expected
     assert headers_from_environ(environ) == expected, "the second time names come from a table"
+
+
+def test_the_table_of_layouts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: clients that invent sets of names fill a table of a fixed size, and keep no place from others."""
+    layouts: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
+    monkeypatch.setattr(headers, "_LAYOUTS", layouts)
+    for number in range(1000):
+        assert headers_from_environ({f"HTTP_X_{number}": "1"}) == [(f"x-{number}".encode(), b"1")]
+        assert len(layouts) <= 256
+    assert ("HTTP_X_999",) in layouts
+    headers_from_environ({"HTTP_" + "X" * 60_000: "1"})
+    assert max(sum(map(len, keys)) for keys in layouts) < 5000
 
 
 @given(st.dictionaries(names.filter(lambda name: name not in CGI_NAMES), visible))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,9 +14,6 @@ from bridge.translation.headers import (
     response_headers_to_asgi,
     response_headers_to_wsgi,
 )
-
-if TYPE_CHECKING:
-    pass
 
 VALUE = b"v" * 100
 
