@@ -19,7 +19,7 @@ from typing import Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, _restore_context
 
-Marks = tuple[dict[str, Any], Any, Any, Any]
+Marks = tuple[dict[str, Any], dict[str, Any]]
 
 
 class RequestTasks(list["asyncio.Task[Any]"]):
@@ -65,13 +65,13 @@ class RequestTasks(list["asyncio.Task[Any]"]):
 def marks_of_this_thread() -> Marks:
     """Return what ``unmark_worker`` restores after asgiref has run something in this thread, and left its marks."""
     marks = SyncToAsync.threadlocal.__dict__  # this thread's own
-    return marks, marks.get("main_event_loop"), marks.get("main_event_loop_pid"), marks.get("task_context")
+    return marks, marks.copy()
 
 
 def mark_worker(loop: asyncio.AbstractEventLoop | None, pid: int, tasks: RequestTasks | None) -> Marks:
     """Make this thread belong to a loop, for asgiref; return what ``unmark_worker`` needs. None: to no loop."""
-    before = marks_of_this_thread()
-    marks = before[0]
+    marks = SyncToAsync.threadlocal.__dict__
+    before = marks, marks.copy()
     marks["main_event_loop"] = loop
     marks["main_event_loop_pid"] = pid
     marks["task_context"] = tasks
@@ -80,7 +80,9 @@ def mark_worker(loop: asyncio.AbstractEventLoop | None, pid: int, tasks: Request
 
 def unmark_worker(before: Marks) -> None:
     """Undo ``mark_worker``, in the thread that called it."""
-    marks, marks["main_event_loop"], marks["main_event_loop_pid"], marks["task_context"] = before
+    marks, own = before
+    marks.clear()
+    marks.update(own)
 
 
 _executor: ContextVar[Any] = ContextVar("bridge.executor")

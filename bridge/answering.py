@@ -8,7 +8,7 @@ from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING
 
 from bridge._types import Environ, NativeHeaders, OptExcInfo, Scope
-from bridge.environ_views import EnvironView, ScopeView
+from bridge.environ_views import ScopeView, StateView
 from bridge.errors import ApplicationError, ClientDisconnected
 from bridge.file_wrapper import FileWrapper
 from bridge.translation.nesting import environ_within
@@ -49,7 +49,8 @@ class Answering:
         """Return the environ, but for what depends on where the application runs."""
         scope = self._scope
         environ = environ_from_scope(scope, self._fields, mount=self._adapter.mount)
-        environ["wsgi.errors"] = sys.stderr if sys.stderr is not None else io.StringIO()
+        errors = sys.stderr
+        environ["wsgi.errors"] = io.StringIO() if errors is None else errors
         outer = scope.get("wsgi.environ")
         if type(outer) is dict:
             environ = environ_within(environ, scope, outer)
@@ -60,7 +61,7 @@ class Answering:
             environ["asgi.scope"] = self._view = ScopeView(scope)
         state = scope.get("state")
         if state is not None:
-            environ["asgi.state"] = EnvironView(state, "asgi.state")
+            environ["asgi.state"] = StateView(state)
         return environ
 
     def _start_response(

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -50,7 +50,7 @@ class Options:
     shutdown_grace: float
     prefetch_size: int
     write_buffer: int
-    dropped_headers: Callable[[list[str]], None]
+    dropped_headers: Callable[[Iterable[str]], None]
 
 
 class Request(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 logger = logging.getLogger("bridge")
 
@@ -15,7 +16,7 @@ class DroppedHeaders:
     def __init__(self) -> None:
         self._told: set[str] = set()
 
-    def tell(self, names: list[str]) -> None:
+    def tell(self, names: Iterable[str]) -> None:
         """Log those of the names that were not told of before."""
         for name in names:
             if name.lower() not in self._told:

@@ -8,7 +8,7 @@ say only what they are.
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bridge._types import Scope
 from bridge.outliving import Outliving
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 class EnvironView(MutableMapping[str, Any]):
     """A mapping that is live: what is read and written is the scope's own."""
 
-    __slots__ = ("_mapping", "_name")
+    __slots__ = ("_mapping",)
 
-    def __init__(self, mapping: MutableMapping[str, Any], name: str) -> None:
+    _name: ClassVar[str]
+
+    def __init__(self, mapping: MutableMapping[str, Any]) -> None:
         self._mapping = mapping
-        self._name = name
 
     def __getitem__(self, key: str) -> Any:
         return self._mapping[key]
@@ -48,6 +49,14 @@ class EnvironView(MutableMapping[str, Any]):
         return f"<{self._name}: {len(self._mapping)} keys>"
 
 
+class StateView(EnvironView):
+    """``environ["asgi.state"]``."""
+
+    __slots__ = ()
+
+    _name = "asgi.state"
+
+
 class ScopeView(EnvironView):
     """``environ["asgi.scope"]``, by which an adapter inside the application also finds the outer one's request.
 
@@ -57,9 +66,10 @@ class ScopeView(EnvironView):
 
     __slots__ = ("host", "outliving")
 
+    _name = "asgi.scope"
+
     def __init__(self, scope: MutableMapping[str, Any]) -> None:
         self._mapping = scope
-        self._name = "asgi.scope"
         self.outliving: Outliving | None = None
         self.host: HostingRequest | None = None
 

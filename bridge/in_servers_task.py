@@ -311,7 +311,7 @@ class RequestInServersTask:
         outer: Scope,
         host: HostingRequest,
         tally: Tally,
-        dropped_headers: Callable[[list[str]], None],
+        dropped_headers: Callable[[Iterable[str]], None],
     ) -> None:
         self._application = application
         self._host = host
@@ -397,7 +397,7 @@ class RequestInServersTask:
         outcome = _DISCONNECTED
         try:
             try:
-                await self._application(self._scope, host.body.receive, self.send)
+                await self._application(self._scope, host.receive, self.send)
             except Exception as raised:  # noqa: BLE001  it is the server's, which gets it through WSGI, or by the return
                 error = raised
             outcome = _COMPLETED if error is None and host.is_answered else _FAILED

@@ -53,6 +53,7 @@ def spool_type() -> type[tempfile.SpooledTemporaryFile[bytes]]:
 class RequestBody:
     """The body of one request.
 
+    context: what receive() runs in.
     max_size: bytes that the application may get, None: any number.
     read_timeout: seconds that a reader waits for the next message, None: for ever.
     expects_continue: the client waits for ``100 Continue``, which most servers send at the first ``receive()``: only
@@ -94,21 +95,23 @@ class RequestBody:
         receive: Receive,
         loop: Loop,
         scope: Scope,
+        context: contextvars.Context,
         *,
         max_size: int | None,
         read_timeout: float | None,
         expects_continue: bool,
+        response_has_begun: bool = False,
         ahead: int,
     ) -> None:
         self.receive = receive
         self._loop = loop
         self._scope = scope
-        self._context = contextvars.copy_context()  # receive() may be wrapped by a middleware that set variables
+        self._context = context
         self._max_size = max_size
         self._read_timeout = read_timeout
         self._expects_continue = expects_continue
         self._ahead = ahead
-        self._response_began = False
+        self._response_began = response_has_begun
         self.on_disconnect: Callable[[], None] | None = None
         self._inbox: deque[bytes] = deque()
         self._size = 0

@@ -26,7 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge._asgiref import RequestTasks, mark_worker, take_over_context, unmark_worker
-from bridge._types import Environ, Message, Scope, Send
+from bridge._types import Environ, Message, Receive, Scope, Send
 from bridge.answering import Answering
 from bridge.environ_views import ScopeView
 from bridge.errors import (
@@ -92,6 +92,7 @@ class WsgiRequest(Answering):
         "_baton",
         "_begun",
         "_blocked",
+        "_body",
         "_chunks",
         "_close_later",
         "_closing",
@@ -99,15 +100,18 @@ class WsgiRequest(Answering):
         "_done",
         "_ended",
         "_error",
+        "_expects_continue",
         "_fields",
         "_file_in_use",
         "_hints",
         "_home",
         "_is_complete",
+        "_is_over",
         "_is_started",
         "_limit",
         "_loop",
         "_put_size",
+        "_receives_in",
         "_refused",
         "_response",
         "_scope",
@@ -115,13 +119,12 @@ class WsgiRequest(Answering):
         "_sent_size",
         "_slot",
         "_start",
-        "_submitted",
         "_tasks",
         "_timer",
         "_transfer",
-        "body",
         "generation",
         "gone",
+        "receive",
         "was_reported",
     )
 
@@ -131,8 +134,9 @@ class WsgiRequest(Answering):
         home: InFlight,
         scope: Scope,
         fields: Environ,
+        receive: Receive,
         send: Send,
-        body: RequestBody,
+        expects_continue: bool,
         limit: int,
     ) -> None:
         self._adapter = adapter
@@ -140,10 +144,11 @@ class WsgiRequest(Answering):
         self._loop = home.loop
         self._scope = scope
         self._fields = fields
+        self.receive = receive
         self._send = send
+        self._expects_continue = expects_continue
         self._limit = limit
-        self.body = body
-        body.on_disconnect = self.disconnected_in_loop
+        self._body: RequestBody | None = None
         self.gone = False
         self.was_reported = False  # as stuck
         # written by the worker
@@ -161,7 +166,7 @@ class WsgiRequest(Answering):
         self._baton: Baton | None = None
         self._transfer: FileTransfer | None = None
         self._close_later: Callable[[], object] | None = None
-        self._closing: list[Worker] = []
+        self._closing: list[Worker] | None = None
         self._view: ScopeView | None = None
         # written by the loop
         self._asleep = True
@@ -171,10 +176,49 @@ class WsgiRequest(Answering):
         self._file_in_use = False  # by the server or by a thread that reads it
         self._slot: Slot | None = None
         self._refused: Overloaded | None = None
-        self._submitted = False
+        self._is_over = False
         self._timer: Cancellable | None = None
         self._context = contextvars.copy_context()
+        self._receives_in = contextvars.copy_context()  # receive() may be a middleware's that has set variables
         self._tasks: RequestTasks | None = None
+
+    def body(self) -> RequestBody:
+        """Return the body, which most requests never need; from any thread."""
+        # Whoever makes it and the loop do, each in this order:
+        #
+        #   make (one thread at a time)           loop
+        #   1. make the body, and keep it         a. note what has come: the start was sent (_is_started), the client is
+        #   2. tell it what has come                 gone (gone), the request is over (_is_over)
+        #                                         b. tell the body, if it is there
+        #
+        # If b finds none, 1 comes after a, and 2 sees what a has noted. Both may tell it; it is told the same.
+        if self._body is not None:
+            return self._body
+        adapter = self._adapter
+        with adapter.makes_body:
+            if self._body is not None:
+                return self._body
+            has_begun = self._is_started
+            body = RequestBody(
+                self.receive,
+                self._loop,
+                self._scope,
+                self._receives_in,
+                max_size=adapter.max_body_size,
+                read_timeout=adapter.read_timeout,
+                expects_continue=self._expects_continue and not has_begun,
+                response_has_begun=has_begun,
+                ahead=adapter.write_buffer,
+            )
+            body.on_disconnect = self.disconnected_in_loop
+            self._body = body  # 1
+        if self._is_started and not has_begun:  # 2
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.put(body.response_began_in_loop)
+        if self.gone or self._is_over:
+            body.gone = True
+            body.on_disconnect = None
+        return body
 
     # ---- the loop's side ---------------------------------------------------------------------------------------------
 
@@ -190,7 +234,7 @@ class WsgiRequest(Answering):
             try:
                 if read_ahead is not None:
                     home.enter_watched(self)
-                    await read_ahead(self.body, self._adapter.prefetch_size)
+                    await read_ahead(self.body(), self._adapter.prefetch_size)
                 if not self.gone:
                     home.enter(self)
                     self._slot = self._loop.slot()
@@ -237,8 +281,8 @@ class WsgiRequest(Answering):
                 home.completed += 1
         finally:
             home.leave(self)  # it has been counted: at no moment is it neither in flight nor ended
-        if self.body.pump_task is not None:
-            await self.body.stopped_in_loop(_STOP_SECONDS)
+        if self._body is not None and self._body.pump_task is not None:
+            await self._body.stopped_in_loop(_STOP_SECONDS)
         if error is not None:
             try:
                 raise error
@@ -285,11 +329,13 @@ class WsgiRequest(Answering):
             self._finish_transfer()
         if self._timer is not None:
             self._timer.cancel()
-        self.body.stop_in_loop()
+        self._is_over = True
+        if self._body is not None:
+            self._body.stop_in_loop()
+            if self._done:
+                self._body.close()
         if self._view is not None and self._view.outliving is not None and (self.gone or not self._is_complete):
             self._view.outliving.is_forsaken = True
-        if self._done:
-            self.body.close()
 
     async def _refuse_in_loop(self, reason: Overloaded) -> None:
         logger.warning("bridge: %s is answered 503: %s", self.describe(), reason)
@@ -302,7 +348,6 @@ class WsgiRequest(Answering):
         """Queue the request for a worker thread. Raises Overloaded."""
         adapter = self._adapter
         waits = adapter.workers.submit(self.run_in_worker, self._dropped)
-        self._submitted = True
         if waits and adapter.queue_timeout is not None:
             self._timer = self._loop.call_later(adapter.queue_timeout, self._queue_timeout_in_loop)
 
@@ -331,7 +376,8 @@ class WsgiRequest(Answering):
             assert start is not None  # the worker writes it before the end
             self._is_started = True
             await self._send(start)
-            self.body.response_began_in_loop()
+            if self._body is not None:
+                self._body.response_began_in_loop()
             if not self.gone:
                 self._is_complete = True
                 body = chunks.popleft() if chunks else b""
@@ -360,7 +406,7 @@ class WsgiRequest(Answering):
                     continue
                 if self._is_started and not self._is_complete:
                     self._home.watch(self)
-                    self.body.watch_in_loop()  # again: before the start it was too early if 100-continue is expected
+                    self.body().watch_in_loop()  # again: before the start it was too early if 100-continue is expected
                 await self._slot  # 3
 
     def _has_news(self) -> bool:
@@ -406,7 +452,8 @@ class WsgiRequest(Answering):
             assert start is not None  # the worker writes it before the first chunk
             self._is_started = True
             await self._send(start)
-            self.body.response_began_in_loop()
+            if self._body is not None:
+                self._body.response_began_in_loop()
 
     async def _send_file_in_loop(self, transfer: FileTransfer) -> None:
         """Send a file; the worker thread is free meanwhile, and closes it after."""
@@ -434,7 +481,7 @@ class WsgiRequest(Answering):
             transfer.count = 0
         else:
             self._home.watch(self)
-            self.body.watch_in_loop()
+            self.body().watch_in_loop()
             await self._send_blocks_in_loop(transfer, short)
         if (short or transfer.count) and not self.gone and self._error is None:
             self._error = ApplicationError(
@@ -489,18 +536,22 @@ class WsgiRequest(Answering):
         # One of them sees the other's first step. Both may; then the list's pop lets one of them through.
         self._transfer = None
         try:
-            worker = self._closing.pop()
+            worker = self._closing.pop() if self._closing is not None else None
         except IndexError:
+            worker = None
+        if worker is None:
             self._wake_worker()
             return
         worker.pool.submit_to(worker, self._close_in_worker)
 
     def _wake_in_loop(self) -> None:
-        end_wait(self._slot)
+        slot = self._slot
+        if slot is not None and not slot.done():  # end_wait, without its call
+            slot.set_result(None)
 
     def watch_in_loop(self) -> None:
         """Begin to listen for a disconnect."""
-        self.body.watch_in_loop()
+        self.body().watch_in_loop()
 
     def disconnected_in_loop(self) -> None:
         """Take note that the server said http.disconnect."""
@@ -512,7 +563,8 @@ class WsgiRequest(Answering):
         if self.gone:
             return
         self.gone = True
-        self.body.give_up_in_loop()
+        if self._body is not None:
+            self._body.give_up_in_loop()
         if self._tasks is not None:
             self._tasks.cancel_in_loop()
         self._wake_worker()
@@ -520,7 +572,7 @@ class WsgiRequest(Answering):
             self._view.outliving.leave()
         if self._transfer is not None and not self._file_in_use:
             self._finish_transfer()  # the loop may be waiting in a send() that the server does not end
-        if not self._submitted:
+        if self._slot is None:  # no worker has it
             self._done = True
         elif not self._done:
             if not self._begun and self._adapter.workers.withdraw(self.run_in_worker):
@@ -538,7 +590,7 @@ class WsgiRequest(Answering):
 
     def abandon(self) -> None:
         """Free the worker of a request whose loop was closed; from any thread."""
-        self.gone = self.body.gone = True
+        self._lost()
         if self._tasks is not None:
             self._tasks.close()
         self._wake_worker()
@@ -633,9 +685,8 @@ class WsgiRequest(Answering):
     def _environ(self) -> Environ:
         environ = super()._environ()
         scope = self._scope
-        outer = scope.get("wsgi.environ")
-        if type(outer) is dict:
-            outer[CLOSES_LATE] = True
+        if "wsgi.environ" in scope and type(scope["wsgi.environ"]) is dict:
+            scope["wsgi.environ"][CLOSES_LATE] = True
         environ["wsgi.input"] = Input(self._take_in_worker)
         environ["wsgi.multithread"] = self._adapter.multithread
         extensions = scope.get("extensions")
@@ -645,7 +696,7 @@ class WsgiRequest(Answering):
 
     def _take_in_worker(self) -> bytes:
         try:
-            return self.body.take_in_worker()
+            return self.body().take_in_worker()
         except ClientDisconnected:
             self._learned()
             raise
@@ -670,6 +721,12 @@ class WsgiRequest(Answering):
     def _put_whole_in_worker(self, chunks: list[bytes] | tuple[bytes, ...]) -> None:
         """Hand on a body that is there as a whole: one message, unless it is longer than the limit."""
         response = self._response
+        whole = response.whole(chunks)
+        if whole is not None:
+            self._put_start_in_worker()
+            self._chunks.append(whole)
+            self._ended = True
+            return
         parts: list[bytes] = []
         size = 0
         for chunk in chunks:
@@ -730,8 +787,8 @@ class WsgiRequest(Answering):
     def _put_start_in_worker(self) -> None:
         if self._start is not None:
             return
-        if self.body.too_large:
-            raise self.body.too_large_error()
+        if self._body is not None and self._body.too_large:
+            raise self._body.too_large_error()
         response = self._response
         self._start = response.start_message()
         if response.dropped:
@@ -752,7 +809,7 @@ class WsgiRequest(Answering):
             return False
         extensions = self._scope.get("extensions") or ()
         transfer = plan_transfer(wrapper, response.remaining, extensions)
-        if transfer is None or self.body.too_large:
+        if transfer is None or (self._body is not None and self._body.too_large):
             wrapper.block_size = max(wrapper.block_size, BLOCK_SIZE // 4)
             return False
         if not transfer.count or (transfer.count <= self._limit // 4 and OWN_TRANSFERS.isdisjoint(extensions)):
@@ -763,7 +820,7 @@ class WsgiRequest(Answering):
         worker = current_worker()
         if worker is not None and worker.pool is self._adapter.workers:
             worker.pool.announce(worker)
-            self._closing.append(worker)
+            self._closing = [worker]
             self._close_later = wrapper.close
             self._transfer = transfer
             self._wake_loop()
@@ -813,9 +870,9 @@ class WsgiRequest(Answering):
             self._error.__cause__ = failure
 
     def _judge_in_worker(self, error: BaseException) -> None:
-        if self.body.too_large and self._start is None:
-            self._start, body = refusal_messages(self._scope, 413, str(self.body.too_large_error()))
-            self._chunks.append(body["body"])
+        if self._body is not None and self._body.too_large and self._start is None:
+            self._start, refusal = refusal_messages(self._scope, 413, str(self._body.too_large_error()))
+            self._chunks.append(refusal["body"])
             self._ended = True
             return
         if self.gone:
@@ -831,7 +888,8 @@ class WsgiRequest(Answering):
         self._done = True
         self._wake_loop()
         if self.gone:
-            self.body.close()
+            if self._body is not None:
+                self._body.close()
             self._adapter.came_back(self)
 
     def _wake_loop(self) -> None:
@@ -841,7 +899,13 @@ class WsgiRequest(Answering):
                 self._loop.put(self._wake_in_loop)
             except RuntimeError:
                 # The loop was closed: nobody will send anything any more.
-                self.gone = self.body.gone = True
+                self._lost()
+
+    def _lost(self) -> None:
+        """Take note that the loop was closed; from any thread."""
+        self.gone = True
+        if self._body is not None:
+            self._body.gone = True
 
     def _wait_for_room_in_worker(self) -> None:
         baton = self._baton = self._baton or Baton()

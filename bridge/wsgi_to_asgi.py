@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 import time
 import weakref
 from concurrent.futures import Executor
@@ -137,13 +138,13 @@ class WsgiToAsgi:
         self.multithread = executor is not None or threads > 1
         self._underscore_headers = underscore_headers
         self._max_headers = max_headers
-        self._max_body_size = max_body_size
+        self.max_body_size = max_body_size
         self._body = body
         if body == "spool" or read_timeout is not None:
             spool_type()  # which loads it now
         self.prefetch_size = prefetch_size
-        self._read_timeout = read_timeout
-        self._write_buffer = write_buffer
+        self.read_timeout = read_timeout
+        self.write_buffer = write_buffer
         self._shutdown_grace = shutdown_grace
         self._stuck_after = stuck_after
         self.workers: WorkerPool | ExecutorWorkers = (
@@ -172,6 +173,7 @@ class WsgiToAsgi:
         if isinstance(self.workers, ExecutorWorkers):
             self.workers.forget()
         self._abandoned: dict[WsgiRequest, float] = {}  # with the time, by the monotonic clock
+        self.makes_body = threading.RLock()  # whoever makes a request's body holds it
 
     # ---- the application ---------------------------------------------------------------------------------------------
 
@@ -201,8 +203,8 @@ class WsgiToAsgi:
             fields = fields_from_scope(scope, headers, underscores=self._underscore_headers)
             if "CONTENT_LENGTH" in fields or "HTTP_EXPECT" in fields:
                 declared, expects_continue = framing(fields)
-                if self._max_body_size is not None and declared is not None and declared > self._max_body_size:
-                    raise BadRequest(f"the body may have {self._max_body_size} bytes at most", 413)
+                if self.max_body_size is not None and declared is not None and declared > self.max_body_size:
+                    raise BadRequest(f"the body may have {self.max_body_size} bytes at most", 413)
         except BadRequest as error:
             await self._refuse(scope, send, error, home)
             return
@@ -210,25 +212,17 @@ class WsgiToAsgi:
         if server is not None:
             await RequestInServingThread(self, home, scope, fields, send, server).respond_in_loop()
             return
-        body = RequestBody(
-            receive,
-            home.loop,
-            scope,
-            max_size=self._max_body_size,
-            read_timeout=self._read_timeout,
-            expects_continue=expects_continue,
-            ahead=self._write_buffer,
-        )
         if self._inner is not None and self._inner.may_run_in_servers_task():
-            await HostingRequest(self, home, scope, fields, send, body, 1).respond_in_loop()  # message by message
+            await HostingRequest(self, home, scope, fields, receive, send, expects_continue, 1).respond_in_loop()
             return
         read_ahead: ReadAhead | None = None
-        if self._body == "auto":
-            if declared and declared <= self.prefetch_size and not expects_continue:
+        if declared and self._body == "auto":
+            if declared <= self.prefetch_size and not expects_continue:
                 read_ahead = RequestBody.prefetch_in_loop
         elif self._body == "spool":
             read_ahead = RequestBody.spool_in_loop
-        await WsgiRequest(self, home, scope, fields, send, body, self._write_buffer).respond_in_loop(read_ahead)
+        request = WsgiRequest(self, home, scope, fields, receive, send, expects_continue, self.write_buffer)
+        await request.respond_in_loop(read_ahead)
 
     async def _serve_no_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is no HTTP request, or comes too late."""

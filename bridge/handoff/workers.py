@@ -135,14 +135,30 @@ class WorkerPool:
         self._born = self._epoch  # workers of earlier epochs are those of a parent process
 
     def submit(self, job: Job, _dropped: Callable[[BaseException | None], None] | None = None) -> bool:
-        """Queue a job. Return whether it has to wait because all threads are busy.
+        """Queue a job. Return whether it may have to wait because all threads are busy.
 
         A job is an object of its own, unequal to others, and is never dropped.
 
         Raises Overloaded if max_queued jobs wait already, or if no thread runs and none can be started.
         """
+        queue = self._queue
+        if self._on_the_way is not None and self._max_queued is None:
+            # Under load, without the mutex. Who submits and who comes do, each in this order:
+            #
+            #   submit (any thread)              next job (worker)
+            #   1. queue the job                 a. say that nobody is on the way any more
+            #   2. is somebody on the way?       b. take a job; if there are more, send the next thread
+            #
+            # If 2 finds somebody, a comes after it, and b sees the job. If not, b may have missed it.
+            queue[job] = None
+            if self._on_the_way is not None:
+                return True
+            with self._mutex:
+                sent = self._send_next() if queue and self._on_the_way is None else None
+            if sent is not None:
+                sent.baton.wake()
+            return True
         with self._mutex:
-            queue = self._queue
             if not queue and self._idle and self._on_the_way is None:
                 # The ordinary case, first: a thread is free.
                 queue[job] = None
@@ -185,17 +201,17 @@ class WorkerPool:
         worker = Worker(self, self._epoch)
         self._started += 1
         thread = threading.Thread(target=worker.run_in_worker, name=f"{self._name}-worker-{self._started}", daemon=True)
-        self._on_the_way = worker
         self._count += 1
         self._alive += 1
         try:
             thread.start()
         except Exception as error:  # noqa: BLE001  whatever it is, the pool goes on with the threads that it has
-            self._on_the_way = None
             self._count -= 1
             self._alive -= 1
             logger.error("bridge: no worker thread could be started (%s); %d run", error, self._count)  # noqa: TRY400
             return False
+        # Not before it runs: who finds somebody on the way counts on that. It looks at nothing without the mutex.
+        self._on_the_way = worker
         return True
 
     def withdraw(self, job: Job) -> bool:
@@ -229,6 +245,19 @@ class WorkerPool:
 
     def _next_job_in_worker(self, worker: Worker) -> Job | None:
         """Return the next job for a worker; wait for it. None: the thread ends."""
+        on_the_way = self._on_the_way
+        if (
+            on_the_way is not None
+            and on_the_way is not worker
+            and self._queue
+            and worker.epoch == self._epoch
+            and not worker.mailbox
+        ):
+            # Under load, without the mutex: whoever is on the way sees what is left.
+            try:
+                return self._queue.popitem(last=False)[0]
+            except KeyError:
+                pass  # another was faster
         woken = True
         while True:
             sleeper = None

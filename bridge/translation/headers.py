@@ -40,6 +40,27 @@ _REMEMBERED_LENGTH = 64
 _REMEMBERED_LAYOUTS = 256  # environs, by their keys
 _REMEMBERED_LAYOUT_LENGTH = 4096
 
+# Response headers whose values come again with the next answer, and are remembered along with the name. Those of others
+# would only push these out of their table; and what Set-Cookie says is nobody's to keep.
+_STEADY = frozenset(
+    (
+        b"access-control-allow-origin",
+        b"cache-control",
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-type",
+        b"cross-origin-opener-policy",
+        b"referrer-policy",
+        b"server",
+        b"strict-transport-security",
+        b"vary",
+        b"x-content-type-options",
+        b"x-frame-options",
+    )
+)
+_HOP_BY_HOP_LENGTH = -1
+
 # RFC 9110, 5.6.2
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DASHED = _TOKEN - frozenset(b"_")
@@ -51,6 +72,7 @@ _SPECIAL_KEYS[b"proxy"] = ""  # the empty key: this field is not passed on
 _CGI_KEYS: dict[bytes, str] = {}
 _LAYOUTS: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
 _RESPONSE_NAMES: dict[str, bytes] = {}
+_RESPONSE_FIELDS: dict[tuple[str, str], tuple[tuple[bytes, bytes], int | None]] = {}
 _NATIVE_NAMES: dict[bytes, tuple[str, int]] = {}
 
 
@@ -222,7 +244,7 @@ def _field_name(key: str) -> bytes:
     return text.replace("_", "-").lower().encode("latin-1", "replace")
 
 
-def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list[str], int | None]:
+def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, tuple[str, ...], int | None]:
     """Check a WSGI header list and translate it.
 
     Returns the headers for ASGI, the hop-by-hop names that were left out, and the declared length in bytes.
@@ -236,49 +258,65 @@ def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, list
             f"the application gave response headers of type {type(response_headers).__name__}, not a list of tuples"
         )
     headers: RawHeaders = []
-    dropped: list[str] = []
+    dropped: tuple[str, ...] = ()
     declared: int | None = None
-    names = _RESPONSE_NAMES
+    known = _RESPONSE_FIELDS
     for pair in response_headers:
         try:
-            name, value = pair
-            raw_name = names[name]
-        except (KeyError, TypeError, ValueError):
-            name, value = _plain_pair(pair)
-            raw_name = _response_name(name)
-        if type(pair) is not tuple or type(value) is not str:
-            name, value = _plain_pair(pair)
-        # The ordinary case without a call.
-        if not (value.isascii() and value.isprintable()) and not is_field_text(value):
-            raise ApplicationError(
-                f"the application gave a response header with a control or non-latin-1 character: {name}: {value!r}"
-            )
-        if not raw_name:
-            dropped.append(name)
-            continue
-        raw_value = value.encode("latin-1").strip(b" \t")
-        if raw_name == b"content-length":
-            length = length_from_text(raw_value.decode("latin-1"))
-            if length is None:
-                raise ApplicationError(f"the application gave a Content-Length that is no number: {value!r}")
-            if declared is not None:
-                if length != declared:
-                    raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
-                continue
+            field = known.get(pair)
+        except TypeError:  # a list: it is no key, and no header either
+            field = None
+        raw, length = field or _response_field(pair)
+        if length is None:
+            headers.append(raw)
+        elif length == _HOP_BY_HOP_LENGTH:
+            dropped += (str.__str__(pair[0]),)
+        elif declared is None:
             declared = length
-        headers.append((raw_name, raw_value))
+            headers.append(raw)
+        elif length != declared:
+            raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
     return headers, dropped, declared
 
 
+def _response_field(pair: object) -> tuple[tuple[bytes, bytes], int | None]:
+    """Return a response header for ASGI, and the length that it declares; remember both if it will come again.
+
+    The length is None for a header that declares none, ``_HOP_BY_HOP_LENGTH`` for one that is not passed on.
+    """
+    name, value = _plain_pair(pair)
+    raw_name = _RESPONSE_NAMES.get(name)
+    if raw_name is None:
+        raw_name = _response_name(name)
+    if not is_field_text(value):
+        raise ApplicationError(
+            f"the application gave a response header with a control or non-latin-1 character: {name}: {value!r}"
+        )
+    raw_value = value.encode("latin-1").strip(b" \t")
+    length: int | None = None
+    if not raw_name:
+        length = _HOP_BY_HOP_LENGTH
+    elif raw_name == b"content-length":
+        length = length_from_text(raw_value.decode("latin-1"))
+        if length is None:
+            raise ApplicationError(f"the application gave a Content-Length that is no number: {value!r}")
+    field = (raw_name, raw_value), length
+    if raw_name in _STEADY and len(value) <= _REMEMBERED_LENGTH:
+        if len(_RESPONSE_FIELDS) >= _REMEMBERED:
+            _RESPONSE_FIELDS.clear()
+        _RESPONSE_FIELDS[name, value] = field
+    return field
+
+
 def _plain_pair(pair: object) -> tuple[str, str]:
-    """Return a response header that is made of subclasses as a tuple of two str.
+    """Return a response header as a tuple of two str, of which each may be a subclass's.
 
     Raises ApplicationError if it is none.
     """
+    if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is type(pair[1]) is str:
+        return pair
     if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-        raise ApplicationError(
-            f"the application gave a response header that is no tuple of two str: {pair!r}"
-        ) from None  # that a table does not have it is nobody's affair
+        raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
     # What a subclass holds, not what it shows: str() of an Enum is its name.
     return str.__str__(pair[0]), str.__str__(pair[1])
 
@@ -317,7 +355,7 @@ def _native_name(name: bytes) -> tuple[str, int]:
     return known
 
 
-def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str], int | None]:
+def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, tuple[str, ...], int | None]:
     """Check an ASGI header iterable and translate it.
 
     Returns the headers for WSGI, the hop-by-hop names that were left out, and the declared length in bytes.
@@ -326,7 +364,7 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str],
     with control characters, and a Content-Length that is no number or that is given twice with different values.
     """
     native: NativeHeaders = []
-    dropped: list[str] = []
+    dropped: tuple[str, ...] = ()
     declared: int | None = None
     names = _NATIVE_NAMES
     # The ordinary case without a call of abc's.
@@ -348,7 +386,7 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, list[str],
         if not (text.isascii() and text.isprintable()) and not is_field_text(text):
             raise ApplicationError(f"the application gave a response header with a control character: {pair!r}")
         if kind == _IS_HOP_BY_HOP:
-            dropped.append(native_name)
+            dropped += (native_name,)
             continue
         if kind == _IS_CONTENT_LENGTH:
             length = length_from_text(text)

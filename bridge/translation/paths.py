@@ -31,8 +31,6 @@ def environ_paths(
     app_root_path: the part of root_path that stood there before a framework added its mounts to it, where the framework
         tells (Starlette does). Behind a proxy that takes that part off, path begins with the mounts alone.
     """
-    if not root_path and path[:1] == "/" and path.isascii():
-        return "", path  # the ordinary case
     root_path = _with_slash(root_path)
     # The text of an ASCII path is its bytes: raw_path could add nothing.
     whole = path if path.isascii() else _path_bytes(path, root_path.rstrip("/"), raw_path).decode("latin-1")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from bridge._types import Environ, Scope
@@ -42,6 +43,15 @@ _CONSTANT: Environ = {
     "wsgi.input_terminated": True,
 }
 
+_REMEMBERED_CONSTANTS = 64
+_CONSTANTS: dict[tuple[str, str, tuple[str, int] | None], tuple[Environ, str]] = {}
+
+_UNKNOWN_CLIENT = (None, None)
+
+# What is asked of each scope, at once.
+_OPTIONAL_KEYS = ("http_version", "scheme", "server", "raw_path", "root_path", "query_string", "client")
+_KEYS_OF = itemgetter(*_OPTIONAL_KEYS[:3], "method", "path", *_OPTIONAL_KEYS[3:])
+
 
 def request_line(scope: Scope) -> str:
     """Return what an error calls a request by: its method and path."""
@@ -73,42 +83,44 @@ def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = Non
     Raises ServerError for a scope that is not as ASGI has it (specs/www.rst, "HTTP Connection Scope").
     """
     try:
-        raw_path = scope.get("raw_path")
-        query_string = scope.get("query_string") or b""
-        if isinstance(query_string, str):  # Django's test client for ASGI gives it so
-            query_string = query_string.encode()
-        query = query_string.decode("latin-1")
-        if mount is None:
-            script_name, path_info = environ_paths(
-                scope["path"], scope.get("root_path") or "", raw_path, scope.get("app_root_path")
-            )
+        try:
+            version, scheme, server, method, path, raw_path, root_path, query_string, client = _KEYS_OF(scope)
+        except KeyError:
+            method, path = scope["method"], scope["path"]
+            version, scheme, server, raw_path, root_path, query_string, client = map(scope.get, _OPTIONAL_KEYS)
+        try:
+            constant, url_scheme = _CONSTANTS[version, scheme, server]
+        except (KeyError, TypeError):
+            constant, url_scheme = _constant_of(version or "1.1", scheme or "http", server)
+        query = (query_string if type(query_string) is bytes else _encoded(query_string)).decode("latin-1")
+        if mount is not None:
+            root_path = mount
+        if not root_path and path[:1] == "/" and path.isascii():
+            script_name, path_info = "", path  # the ordinary case
         else:
-            script_name, path_info = environ_paths(scope["path"], mount, raw_path)
+            script_name, path_info = environ_paths(
+                path, root_path or "", raw_path, scope.get("app_root_path") if mount is None else None
+            )
         target = request_target(script_name, path_info, raw_path, query)
-        method = scope["method"]
         if method not in _METHODS and not (isinstance(method, str) and method and method.isascii()):
             raise TypeError(f"method is {method!r}")
-        version = scope.get("http_version") or "1.1"
-        scheme = scope.get("scheme") or "http"
-        url_scheme = _URL_SCHEMES.get(scheme) or _ascii(scheme)
-        server = scope.get("server")
-        address = _server_keys(server) if type(server) is tuple else _server_keys.__wrapped__(server)
+        # CGI wants REMOTE_ADDR in any case.
+        host, port, *_ = _UNKNOWN_CLIENT if client is None else client
         environ: Environ = {
-            **_CONSTANT,
+            **constant,
             "REQUEST_METHOD": method,
             "SCRIPT_NAME": script_name,
             "PATH_INFO": path_info,
             "QUERY_STRING": query,
             "REQUEST_URI": target,
             "RAW_URI": target,
-            "SERVER_PROTOCOL": _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}",
-            "wsgi.url_scheme": url_scheme,
-            **_client_keys(scope.get("client")),
-            **(address or _server_keys_from_host(fields, url_scheme)),
+            "REMOTE_ADDR": host if type(host) is str and host.isascii() else _ascii(host or ""),
             **fields,
         }
-        if url_scheme == "https":
-            environ["HTTPS"] = "on"
+        if port is not None:
+            environ["REMOTE_PORT"] = str(port) if type(port) is int else _ascii(str(port))
+        if "SERVER_NAME" not in constant:
+            _add_server_from_host(environ, url_scheme)
         extensions = scope.get("extensions")
         if extensions:
             tls = extensions.get("tls")
@@ -123,6 +135,37 @@ def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = Non
     return environ
 
 
+def _constant_of(version: str, scheme: str, server: Any) -> tuple[Environ, str]:
+    """Return what all requests of a protocol to an address of the server share, and their URL scheme; remember both.
+
+    SERVER_NAME is not there for a server that is unknown or a unix socket.
+    """
+    url_scheme = _URL_SCHEMES.get(scheme) or _ascii(scheme)
+    constant: Environ = {
+        **_CONSTANT,
+        "SERVER_PROTOCOL": _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}",
+        "wsgi.url_scheme": url_scheme,
+        **_server_keys(server),
+    }
+    if url_scheme == "https":
+        constant["HTTPS"] = "on"
+    if server is None or (type(server) is tuple and [*map(type, server)] == [str, int]):
+        # A process has few addresses of its own. Another type may be equal to one of these, and mean another text.
+        if len(_CONSTANTS) >= _REMEMBERED_CONSTANTS:
+            _CONSTANTS.clear()
+        _CONSTANTS[version, scheme, server] = constant, url_scheme
+    return constant, url_scheme
+
+
+def _encoded(query_string: object) -> bytes:
+    """Return a query string that is not plain bytes: none, or a str, as Django's test client for ASGI gives it."""
+    if isinstance(query_string, str):
+        return query_string.encode()
+    if query_string is None or isinstance(query_string, bytes):
+        return query_string or b""
+    raise TypeError(f"query_string is {query_string!r}")
+
+
 def _ascii(text: str) -> str:
     """Return text that is no header's and no path's, and has nothing beyond ASCII."""
     if not (isinstance(text, str) and text.isascii()):
@@ -130,44 +173,32 @@ def _ascii(text: str) -> str:
     return text
 
 
-def _client_keys(client: Iterable[Any] | None) -> Environ:
-    """Return REMOTE_ADDR, which CGI wants in any case, and REMOTE_PORT."""
-    if client is None:
-        return {"REMOTE_ADDR": ""}
-    host, port, *_ = client
-    # The ordinary case without a call of ours.
-    keys = {"REMOTE_ADDR": host if type(host) is str and host.isascii() else _ascii(host or "")}
-    if port is not None:
-        keys["REMOTE_PORT"] = str(port) if type(port) is int else _ascii(str(port))
-    return keys
-
-
-@lru_cache(maxsize=64)  # a process has few addresses of its own
-def _server_keys(server: Iterable[Any] | None) -> Environ | None:
-    """Return SERVER_NAME and SERVER_PORT, None for a server that is unknown or a unix socket."""
+def _server_keys(server: Iterable[Any] | None) -> Environ:
+    """Return SERVER_NAME and SERVER_PORT, neither for a server that is unknown or a unix socket."""
     name: str | None = None
     port: Any = None
     if server is not None:
         name, port, *_ = server
     if port is None or not name or _port(str(port)) is None:
-        return None
+        return {}
     _ascii(name)
     # RFC 3875, 4.1.14: an IPv6 address stands in brackets.
     return {"SERVER_NAME": f"[{name}]" if ":" in name and name[0] != "[" else name, "SERVER_PORT": str(port)}
 
 
-def _server_keys_from_host(fields: Environ, url_scheme: str) -> Environ:
-    """Return SERVER_NAME and SERVER_PORT by what the client called the server.
+def _add_server_from_host(environ: Environ, url_scheme: str) -> None:
+    """Add SERVER_NAME and SERVER_PORT by what the client called the server.
 
     CGI wants both as text and never empty (RFC 3875, 4.1.14 and 4.1.15).
     """
-    host = fields.get("HTTP_HOST", "")
+    host = environ.get("HTTP_HOST", "")
     host_port = ""
     if ":" in host and host[-1] != "]":
         host, _, host_port = host.rpartition(":")
     if _port(host_port) is None:
         host_port = _DEFAULT_PORTS.get(url_scheme, "80")
-    return {"SERVER_NAME": host or "localhost", "SERVER_PORT": host_port}
+    environ["SERVER_NAME"] = host or "localhost"
+    environ["SERVER_PORT"] = host_port
 
 
 def _port(text: str) -> int | None:

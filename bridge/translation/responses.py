@@ -15,14 +15,14 @@ the side and the state. The machines hold no body: a chunk goes in and what may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import ClassVar
 
 from bridge._types import Message, NativeHeaders, OptExcInfo, RawHeaders
 from bridge.errors import ApplicationError
 from bridge.translation.headers import response_headers_to_asgi, response_headers_to_wsgi
-from bridge.translation.status import code_from_status, is_bodiless, status_from_code
+from bridge.translation.status import BODILESS, code_from_status, status_from_code
 
 
 class State(Enum):
@@ -44,6 +44,14 @@ AWAITING_START, START_REFUSED, START_HELD, BODY, COMPLETE = State
 _PASSED_OVER = frozenset(("http.response.early_hint", "http.response.push", "http.response.debug"))
 
 
+def _error_of(exc_info: OptExcInfo) -> BaseException | None:
+    if len(exc_info) != 3:
+        raise ApplicationError(
+            f"the application called start_response with an exc_info that is not sys.exc_info(): {exc_info!r:.100}"
+        )
+    return exc_info[1]
+
+
 class WsgiResponse:
     """What a WSGI application has answered so far.
 
@@ -56,6 +64,13 @@ class WsgiResponse:
 
     __slots__ = ("_headers", "_is_head", "bodiless", "declared", "dropped", "remaining", "state", "status")
 
+    # These are there once a start was taken, and asked for no earlier.
+    _headers: RawHeaders
+    status: int
+    bodiless: bool  # nothing of the body may be sent
+    remaining: int | None  # what may still be sent of what was declared
+    dropped: tuple[str, ...]  # hop-by-hop names that the application gave
+
     _START: ClassVar = {AWAITING_START: START_HELD}
     # PEP 3333, "The start_response() Callable": with exc_info the start may be replaced as long as it was not sent.
     _RESTART: ClassVar = {AWAITING_START: START_HELD, START_REFUSED: START_HELD, START_HELD: START_HELD}
@@ -65,12 +80,7 @@ class WsgiResponse:
     def __init__(self, method: str) -> None:
         self.state = AWAITING_START
         self._is_head = method == "HEAD"
-        self._headers: RawHeaders = []
-        self.status = 0
-        self.bodiless = False  # nothing of the body may be sent
         self.declared: int | None = None  # Content-Length, in bytes
-        self.remaining: int | None = None  # what may still be sent of it
-        self.dropped: list[str] = []  # hop-by-hop names that the application gave
 
     def start_response(self, status: str, response_headers: NativeHeaders, exc_info: OptExcInfo | None = None) -> None:
         """Take the status and the headers of the response.
@@ -78,11 +88,8 @@ class WsgiResponse:
         Raises ApplicationError for values that may not be sent and for a second call without exc_info. Raises
         exc_info's own exception if the start was already sent.
         """
-        if exc_info and len(exc_info) != 3:
-            raise ApplicationError(
-                f"the application called start_response with an exc_info that is not sys.exc_info(): {exc_info!r:.100}"
-            )
-        if not exc_info or exc_info[1] is None:
+        error = _error_of(exc_info) if exc_info else None
+        if error is None:
             following = self._START.get(self.state)
             if following is None:
                 raise ApplicationError(
@@ -92,14 +99,14 @@ class WsgiResponse:
             following = self._RESTART.get(self.state)
             if following is None:
                 try:
-                    raise exc_info[1].with_traceback(exc_info[2])
+                    raise error.with_traceback(exc_info[2] if exc_info else None)
                 finally:
-                    exc_info = None  # PEP 3333: it would be a cycle through this frame's traceback
+                    exc_info = error = None  # PEP 3333: it would be a cycle through this frame's traceback
         self.state = START_REFUSED
         code = code_from_status(status)
         self._headers, self.dropped, self.declared = response_headers_to_asgi(response_headers)
         self.status = code
-        self.bodiless = self._is_head or is_bodiless(code)
+        self.bodiless = self._is_head or code in BODILESS
         self.remaining = self.declared
         self.state = following
 
@@ -130,6 +137,19 @@ class WsgiResponse:
         if len(chunk) > remaining:
             chunk = chunk[:remaining]
         self.remaining = remaining - len(chunk)
+        return chunk
+
+    def whole(self, chunks: Sequence[bytes]) -> bytes | None:
+        """Take a body that is there as a whole, from its first chunk to its end, and return what may be sent of it.
+
+        None: it is not the ordinary one, a single chunk as long as was declared, and nothing was taken of it.
+        """
+        if self.state is not START_HELD or len(chunks) != 1 or self.bodiless:
+            return None
+        chunk = chunks[0]
+        if type(chunk) is not bytes or (self.declared is not None and self.declared != len(chunk)):
+            return None
+        self.state = COMPLETE
         return chunk
 
     def end(self) -> None:
@@ -204,7 +224,7 @@ class AsgiResponse:
         self.bodiless = False
         self.declared: int | None = None
         self.remaining: int | None = None
-        self.dropped: list[str] = []
+        self.dropped: tuple[str, ...] = ()
         self.path: str | None = None  # http.response.pathsend: the file that is the body
 
     @property
@@ -243,7 +263,7 @@ class AsgiResponse:
             raise ApplicationError(f"the application sent http.response.start with the status {status!r}")
         self.headers, self.dropped, self.declared = response_headers_to_wsgi(message.get("headers") or ())
         self.status = int(status)
-        self.bodiless = self._is_head or is_bodiless(status)
+        self.bodiless = self._is_head or status in BODILESS
         self.remaining = self.declared
         self._trailers = bool(message.get("trailers"))
         self.state = following

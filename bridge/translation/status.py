@@ -12,7 +12,7 @@ _CODES: dict[str, int] = {f"{code} {phrase}": code for code, phrase in _PHRASES.
 _LINES = {code: line for line, code in _CODES.items()}
 
 # RFC 9110, 6.4.1: no response to these carries content, whatever its header fields say (1xx is the third kind).
-_BODILESS = frozenset((204, 304))
+BODILESS = frozenset((*range(100, 200), 204, 304))
 
 
 def code_from_status(status: object) -> int:
@@ -41,11 +41,6 @@ def status_from_code(code: int) -> str:
     PEP 3333 wants a reason phrase, so an unregistered code gets the phrase ``Unknown``.
     """
     return _LINES.get(code) or f"{code} Unknown"
-
-
-def is_bodiless(code: int) -> bool:
-    """Tell whether a response with this code never carries content (RFC 9110, 6.4.1)."""
-    return code in _BODILESS or code < 200
 
 
 def is_field_text(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_short_body_is_not_taken_for_a_whole_one() -> None:
 
         loop = make_loop(asyncio.get_running_loop(), None)
         body = RequestBody(
-            receive, loop, http_scope(), max_size=None, read_timeout=None, expects_continue=False, ahead=1
+            receive, loop, http_scope(), Context(), max_size=None, read_timeout=None, expects_continue=False, ahead=1
         )
         body._inbox = InboxFilledBehindTheReader(body)
         body.give_up_in_loop()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.handoff.workers import WorkerPool
 from tests.harness import LIMIT, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.handoff.interleaving import Interleaving
 
 
 class Busy:
@@ -64,3 +67,22 @@ def release(jobs: list[Busy]) -> None:
     """Let them end."""
     for job in jobs:
         job.release.set()
+
+
+class Meeting:
+    """Jobs that wait for one another: none ends before all have begun."""
+
+    def __init__(self, run: Interleaving, size: int) -> None:
+        self.run = run
+        self.size = size
+        self.arrived = 0
+        self.left = 0
+
+    def job(self) -> Callable[[], None]:
+        """Return one of the jobs, an object of its own."""
+        return partial(self._meet)
+
+    def _meet(self) -> None:
+        self.arrived += 1
+        self.run.step(lambda: self.arrived >= self.size)
+        self.left += 1

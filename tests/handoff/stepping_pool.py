@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import OrderedDict
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pytest
 from bridge.handoff import workers
 from bridge.handoff.workers import WorkerPool
 from tests.handoff.interleaving import Interleaving, StepBaton, StepLock, interleaved
+from tests.races.fields import stepping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +39,24 @@ class StepThread:
         self._run.start(self._target, self._name)
 
 
+class StepQueue(OrderedDict[Any, None]):
+    """The pool's queue, each addition and each removal a step, and each look whether it is empty."""
+
+    run: Interleaving
+
+    def __setitem__(self, job: Any, nothing: None) -> None:
+        self.run.step()
+        super().__setitem__(job, nothing)
+
+    def __len__(self) -> int:
+        self.run.step()
+        return super().__len__()
+
+    def popitem(self, last: bool = True) -> tuple[Any, None]:
+        self.run.step()
+        return super().popitem(last)
+
+
 def never() -> bool:
     """A system that has threads to give."""
     return False
@@ -49,21 +69,34 @@ def stepping_pool(
     *,
     late: int = 0,
     refuses: Callable[[], bool] = never,
+    kind: type[WorkerPool] = WorkerPool,
+    bare: bool = True,
     **options: Any,
 ) -> Iterator[tuple[Interleaving, WorkerPool]]:
     """A run, and a pool in it.
 
     late: how many sleeps may last until their end although work has come.
+    kind: what the pool is an object of.
+    bare: what is done without the mutex are steps, too.
     refuses: whether the system gives no thread, asked each time.
     """
     with pytest.MonkeyPatch.context() as patch, interleaved(choose, late=late) as run:
-        stepping = SimpleNamespace(
+        stepped = SimpleNamespace(
             Lock=partial(StepLock, run),
             RLock=partial(StepLock, run),
             Thread=partial(StepThread, run, refuses),
             local=threading.local,
         )
-        patch.setattr(workers, "threading", stepping)
+        patch.setattr(workers, "threading", stepped)
         patch.setattr(workers, "Baton", partial(StepBaton, run))
         patch.setattr(workers.logger, "disabled", True)
-        yield run, WorkerPool(threads, name="pool", **options)
+        if bare:
+            patch.setattr(workers, "OrderedDict", partial(_queue, run))
+            kind = stepping(kind, run, ["_on_the_way"])
+        yield run, kind(threads, name="pool", **options)
+
+
+def _queue(run: Interleaving) -> StepQueue:
+    queue = StepQueue()
+    queue.run = run
+    return queue

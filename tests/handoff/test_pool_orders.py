@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bridge.errors import Overloaded
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
 from tests.handoff.interleaving import Interleaving, by, every_order
-from tests.handoff.pools import nothing
+from tests.handoff.pools import Meeting, nothing
 from tests.handoff.stepping_pool import stepping_pool
 
 if TYPE_CHECKING:
@@ -37,25 +37,6 @@ class Job:
         self.begun += 1
         self.run.step()
         self.ended += 1
-
-
-class Meeting:
-    """Jobs that wait for one another: none ends before all have begun."""
-
-    def __init__(self, run: Interleaving, size: int) -> None:
-        self.run = run
-        self.size = size
-        self.arrived = 0
-        self.left = 0
-
-    def job(self) -> Callable[[], None]:
-        """Return one of the jobs, an object of its own."""
-        return partial(self._meet)
-
-    def _meet(self) -> None:
-        self.arrived += 1
-        self.run.step(lambda: self.arrived >= self.size)
-        self.left += 1
 
 
 def submit_all(pool: WorkerPool, jobs: Sequence[Callable[[], None]]) -> None:
@@ -92,7 +73,7 @@ def test_every_order_of_two_jobs() -> None:
     """W14: two threads that submit a job each to a pool of one: every order of their steps."""
 
     def scenario(choose: Callable[[int], int]) -> None:
-        with stepping_pool(choose, 1) as (run, pool):
+        with stepping_pool(choose, 1, bare=False) as (run, pool):
             jobs = [Job(run), Job(run)]
             for job in jobs:
                 run.start(partial(pool.submit, job), "submitter")

@@ -16,6 +16,7 @@ FORCED = {
     "asgi_request.py": "races/test_asgi_request_orders.py",
     "handoff/executors.py": "races/test_executor_orders.py",
     "handoff/serving_thread.py": "races/test_serving_thread_counterproofs.py",
+    "handoff/workers.py": "handoff/test_pool_counterproofs.py",
     "handoff/wakeups.py": "handoff/test_wakeup_orders.py",
     "in_servers_task.py": "races/test_in_servers_task_orders.py",
     "outliving.py": "races/test_outliving_orders.py",

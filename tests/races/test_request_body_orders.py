@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -136,6 +137,7 @@ def read_whole(
             receive,
             loop,  # type: ignore[arg-type]
             http_scope("POST"),
+            Context(),
             max_size=None,
             read_timeout=None,
             expects_continue=False,

@@ -1,4 +1,4 @@
-"""The numbered steps of WsgiRequest: the worker's news, the loop's sleep, the room for chunks, the end of a file."""
+"""The numbered steps of WsgiRequest: the worker's news, the loop's sleep, room for chunks, the body, a file's end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge import WsgiToAsgi, wsgi_request, wsgi_to_asgi
+from bridge import WsgiToAsgi, request_body, wsgi_request, wsgi_to_asgi
+from bridge.errors import ClientDisconnected
 from bridge.in_flight import InFlight
+from bridge.request_body import RequestBody
 from bridge.wsgi_request import WsgiRequest
 from tests.conformance.applications import PLAIN, Chunks
-from tests.handoff.interleaving import StepBaton, by
+from tests.handoff.interleaving import StepBaton, StepLock, by
 from tests.harness import ResponseChecker, http_scope
 from tests.races.chain import Chain, chained
 from tests.races.fields import stepping
@@ -107,6 +109,41 @@ class LooksBeforeTheTransfer(WsgiRequest):
             super()._finish_transfer()
 
 
+class LooksBeforeItKeeps(WsgiRequest):
+    """Step 2 before step 1: who makes the body looks what has come, and then keeps it."""
+
+    def body(self) -> RequestBody:
+        if self._body is None:
+            is_gone = self.gone or self._is_over
+            body = made_body(self)
+            body.gone = is_gone
+            self._body = body
+        return self._body
+
+
+class MakesWhileAnotherDoes(WsgiRequest):
+    """The loop and the worker both make a body."""
+
+    def body(self) -> RequestBody:
+        if self._body is None:
+            self._body = made_body(self)
+        return self._body
+
+
+def made_body(request: WsgiRequest) -> RequestBody:
+    """Return a body as a request makes it."""
+    return RequestBody(
+        request.receive,
+        request._loop,
+        request._scope,
+        Context(),
+        max_size=None,
+        read_timeout=None,
+        expects_continue=False,
+        ahead=2,
+    )
+
+
 class StrandWorker:
     """What announces a closing job."""
 
@@ -144,8 +181,11 @@ class StrandWorkers:
 class Scene:
     """One request of an adapter, as its server sees it; the server's loop and each worker are threads of a run."""
 
-    def __init__(self, run: Chain, app: Any, *, gives_up: bool, extensions: dict[str, Any]) -> None:
+    def __init__(
+        self, run: Chain, app: Any, *, gives_up: bool, watches: bool = False, extensions: dict[str, Any]
+    ) -> None:
         self.run = run
+        self.watches = watches
         self.loop = StepLoop(run)
         self.home = InFlight(self.loop)  # type: ignore[arg-type]
         self.workers = StrandWorkers(run)
@@ -153,7 +193,9 @@ class Scene:
         self.adapter.workers = self.adapter.files = self.workers  # type: ignore[assignment]
         self.scope = http_scope(extensions=extensions)
         self.checker = ResponseChecker(self.scope)
+        self.adapter.makes_body = StepLock(run)  # type: ignore[assignment]
         self.requests: list[WsgiRequest] = []
+        self.receiving = 0  # how many receive() have begun
         self.returned: list[BaseException | None] = []
         self.loop.spawn(self.serve, nothing, Context())
         run.start(self.loop.run_all, "loop")
@@ -161,7 +203,8 @@ class Scene:
             run.start(self.give_up, "client")
 
     async def receive(self) -> dict[str, Any]:
-        """Give the end of the body, and then nothing."""
+        """Give nothing."""
+        self.receiving += 1
         await self.loop.slot()
         raise AssertionError("nobody ends that wait")
 
@@ -182,6 +225,8 @@ class Scene:
     def give_up(self) -> None:
         """Let the server say, at any moment of the request's, that the client is gone."""
         self.run.step(lambda: bool(self.requests))
+        if self.watches:
+            self.loop.put(self.requests[0].watch_in_loop)
         self.loop.put(self.requests[0].disconnected_in_loop)
 
     def left(self) -> list[str]:
@@ -197,6 +242,7 @@ def scene(
     *,
     shared: Iterable[str],
     gives_up: bool = False,
+    watches: bool = False,
     extensions: dict[str, Any] | None = None,
 ) -> Iterator[Scene]:
     """Run one request until it is quiet."""
@@ -213,7 +259,8 @@ def scene(
         patch.setattr(wsgi_request, "Baton", partial(StepBaton, run))
         patch.setattr(wsgi_request, "current_worker", lambda: made[0].workers.worker)
         patch.setattr(WsgiToAsgi, "_home", lambda _adapter: made[0].home)
-        made.append(Scene(run, app, gives_up=gives_up, extensions=extensions or {}))
+        patch.setattr(request_body, "Baton", partial(StepBaton, run))
+        made.append(Scene(run, app, gives_up=gives_up, watches=watches, extensions=extensions or {}))
         run.go_on()
         yield made[0]
 
@@ -230,8 +277,11 @@ class App:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.calls += 1
+        if self.way == "read":
+            with contextlib.suppress(ClientDisconnected):
+                environ["wsgi.input"].read()
         write = start_response("200 OK", list(PLAIN))
-        if self.way == "list":
+        if self.way in ("list", "read"):
             return [b"aaa", b"b", b"c"]
         if self.way == "write":
             write(b"aaa")
@@ -274,8 +324,8 @@ def demand_an_end(choose: Choose, way: str, path: Path, kind: type[WsgiRequest] 
         are_closed = [file.closed for file in app.files]
         for file in app.files:
             file.close()
-        outcome = (made.returned, made.left(), made.workers.expected, are_closed)
-        assert outcome == ([None], [], 0, [True] * len(app.files))
+        outcome = (made.returned, made.left(), made.workers.expected, are_closed, made.receiving > 1)
+        assert outcome == ([None], [], 0, [True] * len(app.files), False)
         assert app.iterable.closed == (way == "iterable" and app.calls)
         assert made.adapter._abandoned == {}
 
@@ -286,6 +336,23 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100)
     return path
+
+
+MAKING = ("_body", "gone", "_is_over", "_is_started")
+
+
+@pytest.mark.parametrize("watches", [False, True])
+def test_a_client_that_leaves_a_reader(watches: bool, path: Path) -> None:
+    """W5, W18, B1: whenever the client leaves, a reader that just begins does not wait; one receive() is called."""
+    orders = few_interruptions(lambda choose: demand_an_end(choose, "read", path, shared=MAKING, watches=watches))
+    assert orders > 50
+
+
+@pytest.mark.parametrize("wrong", [LooksBeforeItKeeps, MakesWhileAnotherDoes])
+def test_the_other_orders_of_a_body_are_found(wrong: type[WsgiRequest], path: Path) -> None:
+    """A body that is told too early, or made twice, leaves a reader waiting: so these tests would see it."""
+    with pytest.raises(AssertionError, match="== "):
+        few_interruptions(lambda choose: demand_an_end(choose, "read", path, wrong, shared=MAKING, watches=True))
 
 
 EXTENSIONS: list[dict[str, Any]] = [{}, {"http.response.zerocopysend": {}}]

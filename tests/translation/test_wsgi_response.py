@@ -113,7 +113,8 @@ TRANSITIONS: dict[Event, list[State | type[Exception]]] = {
 def test_every_event_in_every_state(event: Event, state: State) -> None:
     """W7, W8: each event leads to the state that PEP 3333 has for it, or is an error that changes nothing."""
     response = in_state(state)
-    before = response.start_message()
+    has_start = state in (START_HELD, BODY, COMPLETE)
+    before = response.start_message() if has_start else None
     following = TRANSITIONS[event][list(State).index(state)]
     if isinstance(following, State):
         event(response)
@@ -122,7 +123,8 @@ def test_every_event_in_every_state(event: Event, state: State) -> None:
     with pytest.raises(following) as caught:
         event(response)
     assert response.state is state
-    assert response.start_message() == before
+    if has_start:
+        assert response.start_message() == before
     if following is ERROR:
         assert "the application" in str(caught.value)
         assert state.value in str(caught.value), "an error names event, side and state"
@@ -143,7 +145,7 @@ def test_exc_info_replaces_everything() -> None:
     response = started(("Content-Length", "5"), ("X", "1"), ("Connection", "close"))
     response.start_response("500 Failed", [("Y", "2")], an_error())
     assert response.start_message() == {"type": "http.response.start", "status": 500, "headers": [(b"y", b"2")]}
-    assert (response.declared, response.remaining, response.dropped) == (None, None, [])
+    assert (response.declared, response.remaining, response.dropped) == (None, None, ())
     assert response.chunk(b"longer than five") == b"longer than five"
     response.end()
 
