@@ -66,14 +66,18 @@ _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGH
 _DASHED = _TOKEN - frozenset(b"_")
 
 # The two fields that CGI names without the prefix, read in both directions.
-_UNPREFIXED = {"CONTENT_TYPE": b"content-type", "CONTENT_LENGTH": b"content-length"}
-_SPECIAL_KEYS: dict[bytes, str] = {name: key for key, name in _UNPREFIXED.items()}
-_SPECIAL_KEYS[b"proxy"] = ""  # the empty key: this field is not passed on
+_UNPREFIXED = frozenset(("CONTENT_TYPE", "CONTENT_LENGTH"))
+_SPECIAL_KEYS: dict[bytes, str] = {
+    b"content-type": "CONTENT_TYPE",
+    b"content-length": "CONTENT_LENGTH",
+    b"proxy": "",  # the empty key: this field is not passed on
+}
 _CGI_KEYS: dict[bytes, str] = {}
 _LAYOUTS: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
 _RESPONSE_NAMES: dict[str, bytes] = {}
 _RESPONSE_FIELDS: dict[tuple[str, str], tuple[tuple[bytes, bytes], int | None]] = {}
-_NATIVE_NAMES: dict[bytes, tuple[str, int]] = {}
+_NATIVE_NAMES: dict[bytes, str] = {}
+_NATIVE_FIELDS: dict[tuple[bytes, bytes], tuple[tuple[str, str], int | None]] = {}
 
 
 _Name = TypeVar("_Name", str, bytes)
@@ -219,10 +223,11 @@ def headers_from_environ(environ: Environ) -> RawHeaders:
     # Two of three keys of an environ are no headers; which ones, is seen from all keys at once.
     keys = tuple(environ)
     headers = [(name, environ[key].encode("latin-1", "replace")) for key, name in _LAYOUTS.get(keys) or _layout(keys)]
-    for key, name in _UNPREFIXED.items():
-        # An empty one is CGI's way to say that there is none (RFC 3875, 4.1.2).
-        if value := environ.get(key):
-            headers.append((name, value.encode("latin-1", "replace")))
+    # An empty one is CGI's way to say that there is none (RFC 3875, 4.1.2).
+    if value := environ.get("CONTENT_TYPE"):
+        headers.append((b"content-type", value.encode("latin-1", "replace")))
+    if value := environ.get("CONTENT_LENGTH"):
+        headers.append((b"content-length", value.encode("latin-1", "replace")))
     return headers
 
 
@@ -334,25 +339,13 @@ def _response_name(name: str) -> bytes:
     return raw_name
 
 
-_IS_ORDINARY, _IS_HOP_BY_HOP, _IS_CONTENT_LENGTH = range(3)
-
-
-def _native_name(name: bytes) -> tuple[str, int]:
-    """Return a response header name as a str, and what kind of field it is; remember both."""
+def _native_name(name: bytes) -> str:
+    """Return a response header name as a str; remember it."""
     if not name or not _TOKEN.issuperset(name):
-        raise ApplicationError(
-            f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)"
-        ) from None
+        raise ApplicationError(f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)")
     native_name = name.decode("latin-1")
-    lowered = native_name.lower()
-    kind = _IS_ORDINARY
-    if lowered in HOP_BY_HOP:
-        kind = _IS_HOP_BY_HOP
-    elif lowered == "content-length":
-        kind = _IS_CONTENT_LENGTH
-    known = native_name, kind
-    _remember(_NATIVE_NAMES, name, known)
-    return known
+    _remember(_NATIVE_NAMES, name, native_name)
+    return native_name
 
 
 def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, tuple[str, ...], int | None]:
@@ -366,36 +359,51 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, tuple[str,
     native: NativeHeaders = []
     dropped: tuple[str, ...] = ()
     declared: int | None = None
-    names = _NATIVE_NAMES
     # The ordinary case without a call of abc's.
     if type(headers) is not list and not isinstance(headers, Iterable):
         raise ApplicationError(f"the application gave response headers of type {type(headers).__name__}")
+    known = _NATIVE_FIELDS
     for pair in headers:
         try:
             name, value = pair
+            # Of the table's own types alone: a memoryview, which is equal to its bytes, may not pass for them.
+            field = known.get((name, value)) if type(name) is type(value) is bytes else None
         except (TypeError, ValueError):
             raise ApplicationError(f"the application gave a response header that is no pair: {pair!r}") from None
-        if not isinstance(name, bytes) or not isinstance(value, bytes):
-            raise ApplicationError(f"the application gave a response header that is no pair of bytes: {pair!r}")
-        try:
-            native_name, kind = names[name]
-        except KeyError:
-            native_name, kind = _native_name(name)
-        text = value.decode("latin-1").strip(" \t")
-        # The ordinary case without a call.
-        if not (text.isascii() and text.isprintable()) and not is_field_text(text):
-            raise ApplicationError(f"the application gave a response header with a control character: {pair!r}")
-        if kind == _IS_HOP_BY_HOP:
-            dropped += (native_name,)
-            continue
-        if kind == _IS_CONTENT_LENGTH:
-            length = length_from_text(text)
-            if length is None:
-                raise ApplicationError(f"the application gave a Content-Length that is no number: {text!r}")
-            if declared is not None:
-                if length != declared:
-                    raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
-                continue
+        native_pair, length = field or _native_field(name, value)
+        if length is None:
+            native.append(native_pair)
+        elif length == _HOP_BY_HOP_LENGTH:
+            dropped += (native_pair[0],)
+        elif declared is None:
             declared = length
-        native.append((native_name, text))
+            native.append(native_pair)
+        elif length != declared:
+            raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
     return native, dropped, declared
+
+
+def _native_field(name: object, value: object) -> tuple[tuple[str, str], int | None]:
+    """Return a response header for WSGI, and what ``_response_field`` does beside it."""
+    if not isinstance(name, bytes) or not isinstance(value, bytes):
+        raise ApplicationError(f"the application gave a response header that is no pair of bytes: {(name, value)!r}")
+    native_name = _NATIVE_NAMES.get(name)
+    if native_name is None:
+        native_name = _native_name(name)
+    text = value.decode("latin-1").strip(" \t")
+    if not is_field_text(text):
+        raise ApplicationError(f"the application gave a response header with a control character: {(name, value)!r}")
+    lowered = native_name.lower()
+    length: int | None = None
+    if lowered in HOP_BY_HOP:
+        length = _HOP_BY_HOP_LENGTH
+    elif lowered == "content-length":
+        length = length_from_text(text)
+        if length is None:
+            raise ApplicationError(f"the application gave a Content-Length that is no number: {text!r}")
+    field = (native_name, text), length
+    if name.lower() in _STEADY and len(value) <= _REMEMBERED_LENGTH:
+        if len(_NATIVE_FIELDS) >= _REMEMBERED:
+            _NATIVE_FIELDS.clear()
+        _NATIVE_FIELDS[name, value] = field
+    return field

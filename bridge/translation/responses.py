@@ -65,8 +65,6 @@ class WsgiResponse:
     __slots__ = ("_headers", "_is_head", "bodiless", "declared", "dropped", "remaining", "state", "status")
 
     # These are there once a start was taken, and asked for no earlier.
-    _headers: RawHeaders
-    status: int
     bodiless: bool  # nothing of the body may be sent
     remaining: int | None  # what may still be sent of what was declared
     dropped: tuple[str, ...]  # hop-by-hop names that the application gave
@@ -80,6 +78,8 @@ class WsgiResponse:
     def __init__(self, method: str) -> None:
         self.state = AWAITING_START
         self._is_head = method == "HEAD"
+        self._headers: RawHeaders = []
+        self.status = 0
         self.declared: int | None = None  # Content-Length, in bytes
 
     def start_response(self, status: str, response_headers: NativeHeaders, exc_info: OptExcInfo | None = None) -> None:
@@ -274,8 +274,8 @@ class AsgiResponse:
         if following is None:
             raise self._misplaced("http.response.body")
         body: object = message.get("body", b"")
-        if not isinstance(body, bytes):
-            if not isinstance(body, (bytearray, memoryview)):
+        if type(body) is not bytes:
+            if not isinstance(body, (bytes, bytearray, memoryview)):
                 raise ApplicationError(
                     f"the application sent a body of type {type(body).__name__}, not bytes: {body!r:.100}"
                 )

@@ -86,6 +86,8 @@ def without_memory(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(headers, "_LAYOUTS", {})
     patch.setattr(headers, "_RESPONSE_NAMES", {})
     patch.setattr(headers, "_NATIVE_NAMES", {})
+    patch.setattr(headers, "_RESPONSE_FIELDS", {})
+    patch.setattr(headers, "_NATIVE_FIELDS", {})
 
 
 def raising(*_arguments: object) -> Any:
