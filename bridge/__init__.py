@@ -21,6 +21,7 @@ from bridge.errors import (
     ServerError,
     UsageError,
 )
+from bridge.hooks import RequestHooks, RequestRecord
 from bridge.stats import Stats
 from bridge.wsgi_to_asgi import WsgiToAsgi
 
@@ -38,6 +39,8 @@ __all__ = [
     "ClientError",
     "Overloaded",
     "ReadTimeout",
+    "RequestHooks",
+    "RequestRecord",
     "ServerError",
     "Stats",
     "UsageError",

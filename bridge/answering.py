@@ -85,5 +85,6 @@ class Answering:
             self._send_written(sendable)
         if remaining is not None and len(chunk) > remaining and not response.bodiless:
             raise ApplicationError(
-                f"the application wrote more than the {response.declared} bytes that it declared (Content-Length)"
+                f"the application wrote more than the {response.declared} bytes that it declared (Content-Length)",
+                source='PEP 3333, "Handling the Content-Length Header"',
             )

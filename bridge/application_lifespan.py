@@ -95,7 +95,13 @@ class ApplicationLifespan:
         self._has_returned = True
         if self.phase is Phase.RUNNING:
             if self._required:
-                self._fail(error or ApplicationError("the application returned without an answer to lifespan.startup"))
+                self._fail(
+                    error
+                    or ApplicationError(
+                        "the application returned without an answer to lifespan.startup",
+                        source='ASGI specs/lifespan.rst, "Startup Complete - send event"',
+                    )
+                )
             else:
                 logger.info("bridge: the application has no lifespan, it is served without one", exc_info=error)
                 self._decide(Phase.UNSUPPORTED)
@@ -138,7 +144,10 @@ class ApplicationLifespan:
             self.phase = Phase.OVER
             self._changes.tell()
         else:
-            raise ApplicationError(f"the application sent {kind!r} in its lifespan, {self.phase.value}")
+            raise ApplicationError(
+                f"the application sent {kind!r} in its lifespan, {self.phase.value}",
+                source='ASGI specs/lifespan.rst, "Lifespan Protocol"',
+            )
 
     def _fail(self, failure: BaseException) -> None:
         self.failure = failure

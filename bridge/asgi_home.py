@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import threading
 import time
@@ -21,6 +22,8 @@ from bridge.handoff.loop_thread import LoopFactory, LoopThread, borrow_loop_thre
 from bridge.handoff.loops import AsyncioLoop, Cancellable
 from bridge.handoff.process_end import end_with_process, forget_ender
 from bridge.handoff.workers import WorkerPool
+from bridge.hooks import Outcome
+from bridge.whereabouts import place_in_thread
 
 logger = logging.getLogger("bridge")
 
@@ -33,6 +36,7 @@ _EXIT_GRACE = 0.5
 _ENDS_WITHIN = 1.0
 _MARGIN = 5.0
 _EXIT_PATIENCE = 1.5  # for a loop that does not react
+_BLOCKED_AFTER = 10.0  # for a loop that does nothing, before it is told where it is
 _LOOK_UP = 1.0  # a thread that waits for the startup looks whether the loop still runs
 
 
@@ -99,6 +103,7 @@ class Home:
         self._is_unattended = False
         self._has_ended = threading.Event()
         self._end_task: Cancellable | None = None
+        self._asked_at: float | None = None  # whether the loop reacts
         end_with_process(self)
 
     # ---- the loop, from any thread -----------------------------------------------------------------------------------
@@ -117,6 +122,25 @@ class Home:
         """Raise UsageError or ApplicationError if the loop runs no more."""
         if not self.has_loop():
             raise self._loop_error()
+
+    def look_for_block(self) -> None:
+        """Warn if the loop has not reacted for long, and tell where it is; asked now and then by threads that wait."""
+        asked_at = self._asked_at
+        if asked_at is None:
+            self._asked_at = time.monotonic()
+            self.put(self._react_in_loop)
+        elif time.monotonic() - asked_at > _BLOCKED_AFTER:
+            self._asked_at = math.inf  # once
+            place = place_in_thread(self._thread.ident) if self._thread is not None else ""
+            logger.warning(
+                "bridge: the event loop has not reacted for over %g seconds, and all requests wait for it%s; "
+                "code that waits belongs in a thread (asyncio.to_thread)",
+                _BLOCKED_AFTER,
+                f"; it is in {place}" if place else "",
+            )
+
+    def _react_in_loop(self) -> None:
+        self._asked_at = None
 
     def has_loop(self) -> bool:
         """Tell whether the loop still runs."""
@@ -154,6 +178,15 @@ class Home:
             return False
         self._requests.add(request)
         return True
+
+    def count_in_loop(self, outcome: Outcome) -> None:
+        """Count what has become of a request."""
+        if outcome == "completed":
+            self.completed += 1
+        elif outcome == "failed":
+            self.failed += 1
+        else:
+            self.disconnected += 1
 
     def leave_in_loop(self, request: Request) -> None:
         """Let go of a request: its application is done."""

@@ -52,11 +52,13 @@ from bridge.handoff.baton import Baton
 from bridge.handoff.changes import Changes
 from bridge.handoff.loops import Cancellable, forget_async_library
 from bridge.handoff.serving_thread import ServingThread
+from bridge.hooks import Outcome, Told
 from bridge.input_reader import InputReader
 from bridge.outliving import CLOSES_LATE, Outliving
 from bridge.translation.nesting import scope_within
 from bridge.translation.requests import request_line, scope_from_environ
 from bridge.translation.responses import AWAITING_START, BODY, COMPLETE, AsgiResponse
+from bridge.whereabouts import place_in_coroutine
 
 if TYPE_CHECKING:
     from bridge.asgi_home import Home
@@ -136,6 +138,7 @@ class AsgiRequest:
         "_task",
         "_thread_id",
         "_timer",
+        "_told",
         "_told_late_error",
         "_wanted_at",
         "_wants_body",
@@ -146,8 +149,9 @@ class AsgiRequest:
         "scope",
     )
 
-    def __init__(self, home: Home, environ: Environ, owner: object) -> None:
+    def __init__(self, home: Home, environ: Environ, owner: object, told: Told | None) -> None:
         options = home.options
+        self._told = told
         self._owner = owner  # the adapter: one that nobody holds any more ends
         self._home = home
         self._loop = home.loop
@@ -309,10 +313,12 @@ class AsgiRequest:
             if not has_chunk and self._error is not None and not self._ended:
                 raise self._error_for_server(before_start=self._server_write is None)
             return self._answer(start_response)
-        except BaseException:
+        except BaseException as error:
             # The application's error, or one from outside: a signal handler's, a greenlet that is killed.
             self._is_forsaken = True
             self._leave()
+            if self._told is not None and not self._home.has_loop():
+                self._told.end("failed", error)
             raise
         finally:
             self._start_response = None  # it leads to the server
@@ -536,6 +542,7 @@ class AsgiRequest:
             self._baton.wait()  # for the end of the process
         home = self._home
         home.check_loop()
+        home.look_for_block()
         if ask is None or not ask():
             return
         self._client_is_gone = None
@@ -628,6 +635,8 @@ class AsgiRequest:
         if not self._home.enter_in_loop(self):
             # It was let in just before the adapter was closed.
             self._refusal = AdapterClosed(f"the adapter was closed before {self.describe()}")
+            if self._told is not None:
+                self._told.end("failed", self._refusal)
             self._wake()
             return
         loop = self._loop.asyncio_loop
@@ -669,11 +678,12 @@ class AsgiRequest:
     def _returned_in_loop(self, error: BaseException | None) -> None:
         """Take note that the application is done."""
         late_error: BaseException | None = None
+        outcome: Outcome = "completed"
         self._returned = True
         if self._timer is not None:
             self._timer.cancel()
         if self._gone:
-            self._home.disconnected += 1
+            outcome = "disconnected"
             if error is not None and not _comes_of_disconnect(error):
                 logger.warning(
                     "bridge: the application failed on %s after its client had gone", self.describe(), exc_info=error
@@ -682,10 +692,8 @@ class AsgiRequest:
             error = None
         elif self._is_settled:
             # Its answer was handed over: this is the end of its background work.
-            if error is None:
-                self._home.completed += 1
-            else:
-                self._home.failed += 1
+            if error is not None:
+                outcome = "failed"
                 if self._told_late_error:
                     pass
                 elif CLOSES_LATE in self._environ:
@@ -695,18 +703,20 @@ class AsgiRequest:
                 else:
                     late_error = error
         elif error is None and self._ended:
-            self._home.completed += 1
+            pass
         elif self._body_broke and self._disconnects and (error is None or _comes_of_disconnect(error)):
             # It was told that its client has gone, and gave no answer: it was right.
-            self._home.disconnected += 1
+            outcome = "disconnected"
             error = error or ClientDisconnected(f"the client of {self.describe()} has gone away")
         else:
-            self._home.failed += 1
+            outcome = "failed"
             if error is None:
                 error = ApplicationError(
                     f"the application returned without "
-                    f"{'an answer' if self._response.state is AWAITING_START else 'ending its answer'}"
+                    f"{'an answer' if self._response.state is AWAITING_START else 'ending its answer'}",
+                    source='ASGI specs/www.rst, "Response Body - send event"',
                 )
+        self._count_in_loop(outcome, error or late_error)
         self._home.leave_in_loop(self)  # it has been counted: at no moment is it neither in flight nor ended
         if not self._is_settled:
             if self._gone and error is None and not self._ended:
@@ -721,6 +731,12 @@ class AsgiRequest:
         self._serving_thread.finish_in_loop()
         self._task = None
         self._context = self.first_context = _NO_CONTEXT  # a value in it may lead back here
+
+    def _count_in_loop(self, outcome: Outcome, error: BaseException | None) -> None:
+        self._home.count_in_loop(outcome)
+        if self._told is not None:
+            self._told.record.status = self._response.status or None
+            self._told.end(outcome, error)
 
     def _is_lost(self) -> bool:
         return self._refusal is not None or not self._home.has_loop()
@@ -905,11 +921,13 @@ class AsgiRequest:
         self._timer = self._loop.call_later(_STUCK_AFTER, self._warn_in_loop)
 
     def _warn_in_loop(self) -> None:
+        place = place_in_coroutine(None if self._task is None else self._task.get_coro())
         logger.warning(
             "bridge: the application still runs for %s, %.0f seconds after it was cancelled because its client had "
-            "gone or the adapter was closed",
+            "gone or the adapter was closed%s",
             self.describe(),
             _STUCK_AFTER,
+            f", in {place}" if place else "",
         )
 
     @property

@@ -22,6 +22,7 @@ from bridge.dropped_headers import DroppedHeaders
 from bridge.environ_views import ScopeView
 from bridge.errors import AdapterClosed, ApplicationError, Overloaded, UsageError
 from bridge.handoff.loop_thread import LoopFactory, lock_at_first_use
+from bridge.hooks import RequestHooks, Told, check_hooks, told_of_environ
 from bridge.in_servers_task import Hostable, RequestInServersTask, Tally
 from bridge.refusals import refuse_in_wsgi
 from bridge.stats import Stats
@@ -68,6 +69,7 @@ class AsgiToWsgi(Hostable):
         65,536.
     write_buffer: bytes of a response that wait for a slow client before the application's ``send`` waits. Default
         131,072, two of the blocks in which most frameworks read files: one can be made while another is sent.
+    hooks: a RequestHooks of yours that is told of the start and the end of each request. Default None.
 
     Raises UsageError for an option that has no meaning.
     """
@@ -85,6 +87,7 @@ class AsgiToWsgi(Hostable):
         shutdown_grace: float = 10.0,
         prefetch_size: int = 65_536,
         write_buffer: int = 131_072,
+        hooks: RequestHooks | None = None,
     ) -> None:
         if not callable(app):
             raise UsageError(f"app must be an ASGI application, a callable; {type(app).__name__} is none")
@@ -102,7 +105,9 @@ class AsgiToWsgi(Hostable):
         ):
             if (value is None and name != "disconnect_grace") or (value is not None and not value >= least):
                 raise UsageError(f"{name} must be at least {least}, not {value}")
+        check_hooks(hooks)
         self.app = app
+        self._hooks = hooks
         self._options = Options(
             app=app,
             lifespan=lifespan,
@@ -154,7 +159,13 @@ class AsgiToWsgi(Hostable):
             and not self._closed
         ):
             request = RequestInServersTask(
-                self.app, environ, view.scope, view.host, self._hosted, self._options.dropped_headers
+                self.app,
+                environ,
+                view.scope,
+                view.host,
+                self._hosted,
+                self._options.dropped_headers,
+                self._told(environ),
             )
             return request.respond(start_response)
         if home is None or self._closed or not home.is_ready or home.pid != os.getpid() or not home.has_loop():
@@ -168,7 +179,11 @@ class AsgiToWsgi(Hostable):
                 return self._refuse(environ, start_response, 500, error)
         if home.is_in_loop():
             raise self._in_loop_error("called")
-        return AsgiRequest(home, environ, self).respond(start_response)
+        told = None if self._hooks is None else self._told(environ)
+        return AsgiRequest(home, environ, self, told).respond(start_response)
+
+    def _told(self, environ: Environ) -> Told | None:
+        return None if self._hooks is None else told_of_environ(self._hooks, environ)
 
     def may_run_in_servers_task(self) -> bool:
         # Not once it has been started on a loop of the bridge's, nor if the user has thought of a loop.
@@ -185,6 +200,10 @@ class AsgiToWsgi(Hostable):
         """Answer a request that does not reach the application; the log tells why."""
         method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
         logger.error("bridge: %s %r is answered %d: %s", method, path, status, error)
+        told = self._told(environ)
+        if told is not None:
+            told.record.status = status
+            told.end("completed")
         reason = "The server is not ready." if status == 503 else "The application failed to start."
         return refuse_in_wsgi(start_response, method, status, reason, retry_after=1 if status == 503 else None)
 

@@ -69,6 +69,7 @@ OF_WSGI_TO_ASGI: Mapping[str, Reader] = {
     "underscore_headers": _flag,
     "shutdown_grace": _seconds,
     "stuck_after": _seconds,
+    "hooks": load,
 }
 """How the options of ``WsgiToAsgi`` are read; ``executor``, an object, is not among them."""
 
@@ -81,6 +82,7 @@ OF_ASGI_TO_WSGI: Mapping[str, Reader] = {
     "shutdown_grace": _seconds,
     "prefetch_size": _whole,
     "write_buffer": _whole,
+    "hooks": load,
 }
 """How the options of ``AsgiToWsgi`` are read; ``loop``, an object, is not among them."""
 

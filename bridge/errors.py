@@ -27,14 +27,23 @@ class BridgeError(Exception):
 
 
 class ApplicationError(BridgeError):
-    """The wrapped application broke PEP 3333 or the ASGI specification."""
+    """The wrapped application broke PEP 3333 or the ASGI specification.
+
+    ``source`` says where the specification has what was broken, such as ``'PEP 3333, "The start_response() Callable"'``
+    or ``"RFC 9110, 8.6"``; it is empty for an error that breaks no sentence of one (a startup that failed).
+    """
+
+    def __init__(self, *args: object, source: str = "") -> None:
+        super().__init__(*args)
+        self.source = source
 
 
 class ApplicationExit(ApplicationError):
     """The application raised something that would end or corrupt an event loop.
 
     ``SystemExit``, ``KeyboardInterrupt``, ``GeneratorExit``, ``asyncio.CancelledError`` and ``StopIteration`` mean
-    something to the loop that runs the server. They travel inside this error, as its ``__cause__``.
+    something to the loop that runs the server. They travel inside this error, as its ``__cause__``; it has no
+    ``source``.
     """
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bridge.handoff.loops import Loop, Slot, end_wait, wait_at_most
+from bridge.stuck import Request as Stuck
+from bridge.stuck import StuckLook
 
 # A request gets a watch for its client's disconnect once it has been under way for one to two of these. Most requests
 # are over by then and never pay for a task; 50 ms is short beside any wait that would be worth ending.
@@ -16,14 +18,21 @@ class Request(Protocol):
     """What this file needs of a request."""
 
     generation: int
+    was_reported: bool
 
+    @property
+    def thread_id(self) -> int: ...
+    def describe(self) -> str: ...
     def watch_in_loop(self) -> None: ...
     def abort_in_loop(self) -> None: ...
     def abandon(self) -> None: ...
 
 
 class InFlight:
-    """The requests of one adapter on one loop. All methods run in that loop but those that say otherwise."""
+    """The requests of one adapter on one loop. All methods run in that loop but those that say otherwise.
+
+    stuck_after, abandoned, queued: see ``StuckLook``.
+    """
 
     __slots__ = (
         "_count",
@@ -35,16 +44,25 @@ class InFlight:
         "completed",
         "disconnected",
         "failed",
-        "looks_for_stuck",
         "loop",
+        "stuck",
     )
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        *,
+        stuck_after: float = 30.0,
+        abandoned: dict[Stuck, float] | None = None,
+        queued: Callable[[], int] = int,
+    ) -> None:
         self.loop = loop
+        self.stuck = StuckLook(
+            stuck_after, {} if abandoned is None else abandoned, queued, self._requests, loop.call_later
+        )
         self.completed = 0
         self.failed = 0
         self.disconnected = 0
-        self.looks_for_stuck = False  # a call_later is set that looks for stuck requests
         self._young: dict[Request, None] = {}  # in order of age; not watched yet
         self._watched: set[Request] = set()
         self._count = 0  # of both, for other threads: one that looks while a request changes over would miss it
@@ -124,5 +142,8 @@ class InFlight:
         self._count = 0
 
     def _for_all(self, call: Callable[[Request], None]) -> None:
-        for request in [*self._young, *self._watched]:
+        for request in self._requests():
             call(request)
+
+    def _requests(self) -> list[Request]:
+        return [*self._young, *self._watched]

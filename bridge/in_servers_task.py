@@ -27,6 +27,7 @@ from bridge._types import ASGIApplication, Environ, Message, Scope, StartRespons
 from bridge.errors import AdapterClosed, ApplicationError, ClientDisconnected
 from bridge.handoff.baton import Baton
 from bridge.handoff.loops import Slot, end_wait
+from bridge.hooks import Outcome, Told
 from bridge.request_body import LOOK_UP_SECONDS
 from bridge.translation.nesting import is_still_in_cgi, scope_within
 from bridge.translation.requests import scope_from_environ
@@ -41,7 +42,7 @@ _OF_WSGI = ("http.response.start", "http.response.body")
 _BEGINS_AT_ONCE = 0.05
 
 
-_COMPLETED, _FAILED, _DISCONNECTED = range(3)
+_OUTCOMES: tuple[Outcome, ...] = ("completed", "failed", "disconnected")
 
 
 def _never() -> bool:
@@ -93,6 +94,9 @@ class HostingRequest(WsgiRequest):
         """End this request because the adapter was closed; what goes on after its answer is the server's affair."""
         if not self._is_complete:
             super().abort_in_loop()
+
+    def _resume_in_loop(self) -> None:
+        self._wake_in_loop()
 
     def _wake_in_loop(self) -> None:
         super()._wake_in_loop()
@@ -202,7 +206,10 @@ class HostingRequest(WsgiRequest):
 
     def lacks_answer(self) -> ApplicationError:
         """Return the error of an application that has returned without one; it will be told to nobody."""
-        self._no_answer = ApplicationError(f"the application returned without ending its answer to {self.describe()}")
+        self._no_answer = ApplicationError(
+            f"the application returned without ending its answer to {self.describe()}",
+            source='ASGI specs/www.rst, "Response Body - send event"',
+        )
         return self._no_answer
 
     # ---- the worker --------------------------------------------------------------------------------------------------
@@ -273,9 +280,9 @@ class Tally:
         """Count a request."""
         self._running.add(request)
 
-    def end(self, request: RequestInServersTask, outcome: int) -> None:
+    def end(self, request: RequestInServersTask, outcome: Outcome) -> None:
         """Count it where ``ended`` has it."""
-        self._ended.setdefault(threading.get_ident(), [0, 0, 0])[outcome] += 1
+        self._ended.setdefault(threading.get_ident(), [0, 0, 0])[_OUTCOMES.index(outcome)] += 1
         self._running.discard(request)
 
 
@@ -299,6 +306,7 @@ class RequestInServersTask:
         "_scope",
         "_start_is_taken",
         "_tally",
+        "_told",
         "_turn",
         "_waiting",
         "baton",
@@ -312,8 +320,10 @@ class RequestInServersTask:
         host: HostingRequest,
         tally: Tally,
         dropped_headers: Callable[[Iterable[str]], None],
+        told: Told | None,
     ) -> None:
         self._application = application
+        self._told = told
         self._host = host
         self._tally = tally
         self._dropped_headers = dropped_headers
@@ -394,18 +404,18 @@ class RequestInServersTask:
         host = self._host
         error: Exception | None = None
         self._tally.begin(self)
-        outcome = _DISCONNECTED
+        outcome: Outcome = "disconnected"
         try:
             try:
                 await self._application(self._scope, host.receive, self.send)
             except Exception as raised:  # noqa: BLE001  it is the server's, which gets it through WSGI, or by the return
                 error = raised
-            outcome = _COMPLETED if error is None and host.is_answered else _FAILED
+            outcome = "completed" if error is None and host.is_answered else "failed"
             if host.is_lost():
                 return error  # nothing can be awaited if the loop was closed, and nobody takes an answer
             if self._ended:
                 await host.send_until_in_loop(_never, whole=True)
-                outcome = _COMPLETED if error is None and host.is_answered else _FAILED
+                outcome = "completed" if error is None and host.is_answered else "failed"
                 return error
             self._error = error or host.lacks_answer()
             self.baton.wake()
@@ -413,6 +423,9 @@ class RequestInServersTask:
             return None
         finally:
             self._tally.end(self, outcome)
+            if self._told is not None:
+                self._told.record.status = self._response.status or None
+                self._told.end(outcome, error or self._error)
             self._error = None
             del error  # with the traceback it would be a cycle
 

@@ -48,7 +48,10 @@ class RequestInServingThread(Answering):
     server: the request of the outer adapter, which has agreed to serve this one.
     """
 
-    generation = 0  # for InFlight
+    # For InFlight. The thread is the server's, and none of bridge's.
+    generation = 0
+    was_reported = False
+    thread_id = 0
 
     def __init__(
         self,
@@ -244,7 +247,8 @@ class RequestInServingThread(Answering):
             self._iterator = iter(iterable)
         except TypeError as error:
             raise ApplicationError(
-                f"the application returned an object of type {type(iterable).__name__}, not an iterable of bytes"
+                f"the application returned an object of type {type(iterable).__name__}, not an iterable of bytes",
+                source='PEP 3333, "Specification Details"',
             ) from error
         self._next_in_thread()
 

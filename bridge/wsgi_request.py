@@ -20,6 +20,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -39,7 +40,7 @@ from bridge.errors import (
 from bridge.file_wrapper import BLOCK_SIZE, FileTransfer, FileWrapper, plan_transfer
 from bridge.handoff.baton import Baton
 from bridge.handoff.changes import Changes
-from bridge.handoff.loops import Cancellable, Slot, end_wait, forget_async_library
+from bridge.handoff.loops import Cancellable, QuickSlot, end_wait, forget_async_library
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
 from bridge.input import Input
 from bridge.outliving import CLOSES_LATE, Outliving
@@ -160,7 +161,7 @@ class WsgiRequest(Answering):
         self._ended = False
         self._error: BaseException | None = None
         self._done = False
-        self._begun = False
+        self._begun = 0  # the ident of the worker's thread
         self._blocked = False
         # The body has one of its own: an application may read in one thread and write in another.
         self._baton: Baton | None = None
@@ -174,7 +175,7 @@ class WsgiRequest(Answering):
         self._is_started = False
         self._sent_size = 0
         self._file_in_use = False  # by the server or by a thread that reads it
-        self._slot: Slot | None = None
+        self._slot: QuickSlot | None = None
         self._refused: Overloaded | None = None
         self._is_over = False
         self._timer: Cancellable | None = None
@@ -237,7 +238,7 @@ class WsgiRequest(Answering):
                     await read_ahead(self.body(), self._adapter.prefetch_size)
                 if not self.gone:
                     home.enter(self)
-                    self._slot = self._loop.slot()
+                    self._slot = self._loop.quick_slot()
                     self._submit_in_loop()
                     await self._slot
                     await self._send_response_in_loop()
@@ -348,8 +349,10 @@ class WsgiRequest(Answering):
         """Queue the request for a worker thread. Raises Overloaded."""
         adapter = self._adapter
         waits = adapter.workers.submit(self.run_in_worker, self._dropped)
-        if waits and adapter.queue_timeout is not None:
-            self._timer = self._loop.call_later(adapter.queue_timeout, self._queue_timeout_in_loop)
+        if waits:
+            self._home.stuck.waits_in_loop()
+            if adapter.queue_timeout is not None:
+                self._timer = self._loop.call_later(adapter.queue_timeout, self._queue_timeout_in_loop)
 
     def _queue_timeout_in_loop(self) -> None:
         adapter = self._adapter
@@ -399,7 +402,7 @@ class WsgiRequest(Answering):
             elif done:
                 return
             else:
-                self._slot = self._loop.slot()
+                self._slot = self._loop.quick_slot()
                 self._asleep = True  # 1
                 if self._has_news():  # 2
                     self._asleep = False
@@ -458,6 +461,8 @@ class WsgiRequest(Answering):
     async def _send_file_in_loop(self, transfer: FileTransfer) -> None:
         """Send a file; the worker thread is free meanwhile, and closes it after."""
         await self._send_start_in_loop()
+        if self.gone:
+            return  # and the file is closed, or about to be
         response = self._response
         extensions = self._scope.get("extensions") or {}
         short = response.remaining is not None and response.remaining > transfer.count
@@ -486,7 +491,8 @@ class WsgiRequest(Answering):
         if (short or transfer.count) and not self.gone and self._error is None:
             self._error = ApplicationError(
                 f"the application declared {response.declared} bytes (Content-Length) for {request_line(self._scope)}, "
-                "and its file is shorter"
+                "and its file is shorter",
+                source='PEP 3333, "Handling the Content-Length Header"',
             )
         self._finish_transfer()
 
@@ -544,10 +550,14 @@ class WsgiRequest(Answering):
             return
         worker.pool.submit_to(worker, self._close_in_worker)
 
-    def _wake_in_loop(self) -> None:
+    def _resume_in_loop(self) -> None:
+        """Go on, within this call from the worker."""
         slot = self._slot
-        if slot is not None and not slot.done():  # end_wait, without its call
-            slot.set_result(None)
+        assert slot is not None  # the worker was given the request after it was made
+        slot.resume()
+
+    def _wake_in_loop(self) -> None:
+        end_wait(self._slot)
 
     def watch_in_loop(self) -> None:
         """Begin to listen for a disconnect."""
@@ -578,9 +588,10 @@ class WsgiRequest(Answering):
             if not self._begun and self._adapter.workers.withdraw(self.run_in_worker):
                 self._done = True
             else:
-                self._adapter.abandoned_in_loop(self, self._home)
+                stuck = self._home.stuck
+                stuck.abandoned_in_loop(self)
                 if self._is_done():  # the worker finished in between and had nothing to take back
-                    self._adapter.came_back(self)
+                    stuck.came_back(self)
         self._wake_in_loop()
 
     def abort_in_loop(self) -> None:
@@ -606,11 +617,16 @@ class WsgiRequest(Answering):
     def _is_done(self) -> bool:
         return self._done
 
+    @property
+    def thread_id(self) -> int:
+        """The ident of the thread that runs the application, 0 when none does."""
+        return 0 if self._done else self._begun
+
     # ---- the worker's side -------------------------------------------------------------------------------------------
 
     def run_in_worker(self) -> None:
         """Run the application from its call to its ``close()``: the job of one worker thread."""
-        self._begun = True
+        self._begun = threading.get_ident()
         if not self.gone:
             context = self._context
             try:
@@ -665,7 +681,8 @@ class WsgiRequest(Answering):
             chunks = iter(iterable)
         except TypeError as error:
             raise ApplicationError(
-                f"the application returned an object of type {type(iterable).__name__}, not an iterable of bytes"
+                f"the application returned an object of type {type(iterable).__name__}, not an iterable of bytes",
+                source='PEP 3333, "Specification Details"',
             ) from error
         if self._view is not None and (self._view.outliving is not None or "wsgi.environ" in self._scope):
             self._limit = 1  # two adapters would hold chunks that neither the client nor the application expects
@@ -890,13 +907,13 @@ class WsgiRequest(Answering):
         if self.gone:
             if self._body is not None:
                 self._body.close()
-            self._adapter.came_back(self)
+            self._home.stuck.came_back(self)
 
     def _wake_loop(self) -> None:
         if self._asleep and not self.gone:  # whoever gave the request up has woken its task
             self._asleep = False
             try:
-                self._loop.put(self._wake_in_loop)
+                self._loop.put(self._resume_in_loop)
             except RuntimeError:
                 # The loop was closed: nobody will send anything any more.
                 self._lost()

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import threading
-import time
 import weakref
 from concurrent.futures import Executor
 from types import TracebackType
@@ -22,6 +21,7 @@ from bridge.errors import AdapterClosed, BadRequest, ServerError, UsageError
 from bridge.handoff.executors import ExecutorWorkers
 from bridge.handoff.loops import make_loop, running_loop_key
 from bridge.handoff.workers import WorkerPool
+from bridge.hooks import RequestHooks, ToldSend, check_hooks
 from bridge.in_flight import InFlight
 from bridge.in_servers_task import Hostable, HostingRequest
 from bridge.in_serving_thread import RequestInServingThread
@@ -29,6 +29,7 @@ from bridge.lifespan import answer_lifespan
 from bridge.refusals import refuse, refuse_websocket
 from bridge.request_body import RequestBody, spool_type
 from bridge.stats import Stats
+from bridge.stuck import Request as Stuck
 from bridge.translation.headers import framing
 from bridge.translation.requests import fields_from_scope, request_line
 from bridge.wsgi_request import ReadAhead, WsgiRequest
@@ -91,8 +92,9 @@ class WsgiToAsgi:
     underscore_headers: pass on header fields with an underscore in their name. Default False: a client could otherwise
         imitate a field that a proxy sets (``X_Real_User`` for ``X-Real-User``).
     shutdown_grace: seconds that the server's shutdown waits for requests that are under way. Default 10.
-    stuck_after: seconds after which a warning is logged for an application that still runs in its own code although
-        its client has gone. Default 30.
+    stuck_after: seconds after which a warning names the function in which an application keeps its thread, if its
+        client has gone, or if other requests wait for a thread. Default 30.
+    hooks: a RequestHooks of yours that is told of the start and the end of each request. Default None.
 
     Raises UsageError for an option that has no meaning.
     """
@@ -115,6 +117,7 @@ class WsgiToAsgi:
         underscore_headers: bool = False,
         shutdown_grace: float = 10.0,
         stuck_after: float = 30.0,
+        hooks: RequestHooks | None = None,
     ) -> None:
         if not callable(app):
             raise UsageError(f"app must be a WSGI application, a callable; {type(app).__name__} is none")
@@ -132,7 +135,9 @@ class WsgiToAsgi:
         ):
             if value is not None and not value >= least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")
+        check_hooks(hooks)
         self.app = app
+        self._hooks = hooks
         self.queue_timeout = queue_timeout
         self.mount = mount
         self.multithread = executor is not None or threads > 1
@@ -172,7 +177,7 @@ class WsgiToAsgi:
         self._homes: dict[object, InFlight] = {}
         if isinstance(self.workers, ExecutorWorkers):
             self.workers.forget()
-        self._abandoned: dict[WsgiRequest, float] = {}  # with the time, by the monotonic clock
+        self._abandoned: dict[Stuck, float] = {}  # requests that run for nobody, with the time
         self.makes_body = threading.RLock()  # whoever makes a request's body holds it
 
     # ---- the application ---------------------------------------------------------------------------------------------
@@ -185,6 +190,9 @@ class WsgiToAsgi:
         """
         if scope["type"] != "http" or self._closed:
             await self._serve_no_request(scope, receive, send)
+            return
+        if self._hooks is not None and type(send) is not ToldSend:
+            await self._serve_and_tell(self._hooks, scope, receive, send)
             return
         home = self._home()
         headers: Any = scope.get("headers")
@@ -223,6 +231,16 @@ class WsgiToAsgi:
             read_ahead = RequestBody.spool_in_loop
         request = WsgiRequest(self, home, scope, fields, receive, send, expects_continue, self.write_buffer)
         await request.respond_in_loop(read_ahead)
+
+    async def _serve_and_tell(self, hooks: RequestHooks, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request and tell hooks of its start and its end."""
+        told = ToldSend(hooks, scope, send)
+        try:
+            await self(scope, receive, told)
+        except BaseException as error:
+            told.end(error)
+            raise
+        told.end(None)
 
     async def _serve_no_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is no HTTP request, or comes too late."""
@@ -285,43 +303,13 @@ class WsgiToAsgi:
         home = self._homes.get(key)
         if home is None:
             self._drop_closed_loops()
-            home = self._homes[key] = InFlight(make_loop(key, trio))
-        return home
-
-    # ---- what requests tell ------------------------------------------------------------------------------------------
-
-    def abandoned_in_loop(self, request: WsgiRequest, home: InFlight) -> None:
-        """Take note of a request that is over for the server while the application still runs."""
-        self._abandoned[request] = time.monotonic()
-        if not home.looks_for_stuck:
-            home.looks_for_stuck = True
-            home.loop.call_later(self._stuck_after, lambda: self._report_stuck(home))
-
-    def came_back(self, request: WsgiRequest) -> None:
-        """Take note, in any thread, that such an application has returned."""
-        self._abandoned.pop(request, None)
-
-    def _report_stuck(self, home: InFlight) -> None:
-        """Warn of each application that has run too long for nobody, once; look again if some have not yet."""
-        now = time.monotonic()
-        next_look = None
-        for request, since in list(self._abandoned.items()):
-            if request.was_reported:
-                continue
-            left = since + self._stuck_after - now
-            if left > 0:
-                next_look = left if next_look is None else min(left, next_look)
-                continue
-            request.was_reported = True
-            logger.warning(
-                "bridge: the application still runs for %s, %.0f seconds after its client went away; "
-                "its thread is free when it returns",
-                request.describe(),
-                now - since,
+            home = self._homes[key] = InFlight(
+                make_loop(key, trio),
+                stuck_after=self._stuck_after,
+                abandoned=self._abandoned,
+                queued=lambda: self.workers.counts()[2],
             )
-        home.looks_for_stuck = next_look is not None
-        if next_look is not None:
-            home.loop.call_later(next_look, lambda: self._report_stuck(home))
+        return home
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 

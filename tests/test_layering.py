@@ -1,6 +1,6 @@
 """Imports inside `bridge` go downward only, and the translation module stays pure.
 
-    L3  bridge (the public names), cli, __main__, deployment, asgi, wsgi, a2wsgi
+    L3  bridge (the public names), cli, __main__, deployment, asgi, wsgi, a2wsgi, prometheus
     L2  everything else: wsgi_to_asgi, input, lifespan, ...
     L1  handoff
     L0  translation, errors, _types
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = {"handoff": 1, "translation": 0, "errors": 0, "_types": 0}
-LAYERS |= dict.fromkeys(("__init__", "cli", "__main__", "deployment", "asgi", "wsgi", "a2wsgi"), 3)
+LAYERS |= dict.fromkeys(("__init__", "cli", "__main__", "deployment", "asgi", "wsgi", "a2wsgi", "prometheus"), 3)
 """By the first name below `bridge`; what is not here is L2."""
 
 HANDOFF_MAY_TAKE = {"handoff", "errors", "_types"}

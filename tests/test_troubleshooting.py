@@ -47,7 +47,14 @@ def test_the_example_of_a_stuck_request() -> None:
     """W18: the warning is quoted with a request and a time in it."""
     quoted = "the application still runs for GET '/report', 30 seconds after its client went away"
     assert quoted in " ".join(PAGE.split())
-    assert "the application still runs for , seconds after its client went away;" in texts()
+    assert "the application still runs for , seconds after its client went away; its thread is free" in texts()
+
+
+def test_the_example_of_threads_that_are_kept() -> None:
+    """W14, B3: so is the warning of requests that wait for a thread."""
+    quoted = "requests wait for a thread, and 40 have kept theirs for over 30 seconds"
+    assert quoted in " ".join(PAGE.split())
+    assert "requests wait for a thread, and have kept theirs for over seconds" in texts()
 
 
 @pytest.mark.parametrize("block", re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))

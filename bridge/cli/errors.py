@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 WRONG_COMMAND = 2  # what argparse ends with as well
 REFUSED = 1  # by the system, or by the application as it starts
 
@@ -13,6 +15,17 @@ class CommandError(Exception):
         super().__init__(message)
         self.status = status
         self.trace = trace
+
+
+def report(error: CommandError) -> None:
+    """Show an error: its traceback, if it has one, and its line."""
+    print(f"{error.trace}bridge: {error}", file=sys.stderr, flush=True)
+
+
+def report_until_changed(error: CommandError) -> None:
+    """Show an error that a change of a file may heal, where the command goes on to watch them."""
+    report(error)
+    print("bridge: it is loaded again when a file changes", file=sys.stderr, flush=True)
 
 
 def named(error: BaseException) -> str:

@@ -8,22 +8,36 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.cli.errors import CommandError, named
 from bridge.cli.interfaces import accepts, kind_of
 
 
+class Target(NamedTuple):
+    """The parts of ``MODULE:APP``."""
+
+    module: str
+    attributes: list[str]
+    is_factory: bool
+
+    @classmethod
+    def of(cls, text: str) -> Target:
+        """Read ``MODULE:APP``. Raises CommandError if it has another form."""
+        module, _, name = text.partition(":")
+        attributes = name.removesuffix("()").split(".")
+        if not all(part.isidentifier() for part in [*module.split("."), *attributes]):
+            is_path = "/" in module or module.endswith(".py")
+            hint = " (a module is named with dots and without .py)" if is_path else ""
+            raise CommandError(
+                f"{text!r} is not of the form MODULE:APP, such as shop.web:app or shop.web:create(){hint}"
+            )
+        return cls(module, attributes, name.endswith("()"))
+
+
 def load(target: str) -> Any:
     """What ``MODULE:APP`` names: an attribute of a module, or with ``()`` after it what a call of that returns."""
-    module_name, _, name = target.partition(":")
-    called = name.endswith("()")
-    attributes = name.removesuffix("()").split(".")
-    if not all(part.isidentifier() for part in [*module_name.split("."), *attributes]):
-        is_path = "/" in module_name or module_name.endswith(".py")
-        hint = " (a module is named with dots and without .py)" if is_path else ""
-        raise CommandError(f"{target!r} is not of the form MODULE:APP, such as shop.web:app or shop.web:create(){hint}")
-
+    module_name, attributes, is_factory = Target.of(target)
     # `python -m` has put the working directory there, a console script has not.
     here = str(Path.cwd())
     if not {"", here} & set(sys.path):
@@ -38,7 +52,7 @@ def load(target: str) -> Any:
             hint = f"; did you mean {guesses[0]!r}?" if guesses else ""
             raise CommandError(f"{path} has no attribute {attribute!r}{hint}") from None
         path = f"{path}{'.' if path != module_name else ':'}{attribute}"
-    return _call(found, path) if called else found
+    return _call(found, path) if is_factory else found
 
 
 def _import(name: str) -> ModuleType:
@@ -56,13 +70,16 @@ def _import(name: str) -> ModuleType:
 
 def _call(factory: Any, path: str) -> Any:
     if not callable(factory):
-        raise CommandError(f"{path} ({kind_of(factory)}) cannot be called; write it without the ()")
+        raise CommandError(f"{path} ({kind_of(factory)}) cannot be called; write it without the () or --factory")
     if not accepts(factory, 0):
         raise CommandError(f"{path} needs arguments, and is called without any; wrap it in a function that gives them")
     try:
-        return factory()
+        made = factory()
     except (Exception, SystemExit) as error:
         raise CommandError(f"{path}() raised {named(error)}", trace=_trace(error)) from error
+    if made is None:
+        raise CommandError(f"{path}() returned None; does it lack its return statement?")
+    return made
 
 
 def _place(error: BaseException) -> str:

@@ -7,6 +7,7 @@ any other server, and for no more.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -16,13 +17,15 @@ from socketserver import ThreadingMixIn
 from typing import IO, Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
-from bridge._types import WSGIApplication
+from bridge._types import OptExcInfo, WSGIApplication
 
 # Seconds that a client may be silent in the middle of its request, and that it may take for the next piece of its
 # answer. As long as gunicorn, waitress and nginx keep a connection, within a factor of two.
 SILENCE = 60
 LINE_LIMIT = 65_536  # bytes of a request line, as in http.server
 LINGER = 1.0  # seconds in which bytes that nobody read are taken, so that the answer arrives
+
+logger = logging.getLogger("wsgiref")
 
 
 class ThreadedServer(ThreadingMixIn, WSGIServer):
@@ -64,6 +67,14 @@ class ThreadedServer(ThreadingMixIn, WSGIServer):
             return self._changed.wait_for(lambda: not self._running, within)
 
 
+class Handler(ServerHandler):
+    """One call of the application."""
+
+    def log_exception(self, exc_info: OptExcInfo) -> None:
+        """Log what the application raised."""
+        logger.error("the application failed", exc_info=exc_info)
+
+
 class Connection(WSGIRequestHandler):
     """One connection, in a thread of its own, and the one request on it."""
 
@@ -89,7 +100,7 @@ class Connection(WSGIRequestHandler):
             self._linger()
 
     def _run_application(self) -> None:
-        handler: Any = ServerHandler(
+        handler: Any = Handler(
             cast("IO[bytes]", self.rfile),
             cast("IO[bytes]", self.wfile),
             self.get_stderr(),
@@ -100,8 +111,10 @@ class Connection(WSGIRequestHandler):
         application = self.server.get_app()
         assert application is not None
         handler.run(application)
-        if handler.result is not None:
-            handler.close()  # wsgiref leaves that out when the client has left (PEP 3333, "Specification Details")
+        if handler.result is not None and handler.status is not None:
+            # The client has left, or the application failed in the middle. wsgiref has closed the iterable, and leaves
+            # out to log the request.
+            self.log_request(handler.status.split(" ", 1)[0], handler.bytes_sent)
 
     def get_environ(self) -> dict[str, Any]:
         """Return wsgiref's environ with what it lacks: the target as it was sent, and the client's port.
@@ -115,6 +128,17 @@ class Connection(WSGIRequestHandler):
             "REQUEST_URI": self.path,
             "REMOTE_PORT": str(self.client_address[1]),
         }
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  named so in http.server
+        """Log a request; no character that a client sends ends the line or reaches a terminal as a command."""
+        self._log(logging.INFO, format % args)
+
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002  as above
+        """Log a request that was refused."""
+        self._log(logging.WARNING, format % args)
+
+    def _log(self, level: int, text: str) -> None:
+        logger.log(level, "%s - %s", self.client_address[0], text.encode("unicode_escape").decode("ascii"))
 
     def _linger(self) -> None:
         """Take what the client still sends, for a moment.

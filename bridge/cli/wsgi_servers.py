@@ -95,40 +95,5 @@ def _on_waitress(
     return 0
 
 
-def _on_gunicorn(
-    application: WSGIApplication, listener: socket.socket, threads: int, adapter: AsgiToWsgi | None
-) -> int:
-    from gunicorn.app.base import BaseApplication  # noqa: PLC0415  as above
-
-    def shorten_grace(_arbiter: Any, worker: Any) -> None:
-        # Before the arbiter kills it, a worker has to wait for its requests and then for the adapter.
-        worker.cfg.set("graceful_timeout", STOP_GRACE)
-
-    settings: dict[str, Any] = {
-        "bind": f"fd://{listener.detach()}",  # the arbiter closes it
-        "worker_class": "gthread",
-        "threads": threads,
-        "graceful_timeout": 3 * STOP_GRACE,
-        "post_fork": shorten_grace,
-        "control_socket_disable": True,  # it would be in the user's home directory
-    }
-    if adapter is not None:
-        settings["post_worker_init"] = lambda _worker: adapter.start()
-        settings["worker_exit"] = lambda _arbiter, _worker: adapter.close()
-
-    class Site(BaseApplication):  # type: ignore[misc]  # it has no hints
-        def load_config(self) -> None:
-            for name in settings.keys() & self.cfg.settings.keys():
-                self.cfg.set(name, settings[name])
-
-        def load(self) -> Any:
-            return application
-
-    try:
-        Site().run()
-    except SystemExit as end:  # how it ends, in its workers too
-        return end.code if isinstance(end.code, int) else 0
-    return 0
-
-
-WSGI_SERVERS: dict[str, Run] = {"wsgiref": _on_wsgiref, "waitress": _on_waitress, "gunicorn": _on_gunicorn}
+WSGI_SERVERS: dict[str, Run] = {"wsgiref": _on_wsgiref, "waitress": _on_waitress}
+"""Those that run in this process; ``gunicorn_server`` has the one that does not."""

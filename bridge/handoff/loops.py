@@ -19,6 +19,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any, Protocol, cast
 
+from bridge.handoff.turns import Turn
 from bridge.handoff.wakeups import Wakeups
 
 logger = logging.getLogger("bridge")
@@ -38,6 +39,13 @@ class Slot(Protocol):
 
     def set_result(self, result: None, /) -> None:
         """End the wait."""
+
+
+class QuickSlot(Slot, Protocol):
+    """A slot that a call from another thread can end at once."""
+
+    def resume(self) -> None:
+        """End the wait; its coroutine goes on within this call, where the loop's library allows it."""
 
 
 def end_wait(slot: Slot | None) -> None:
@@ -66,6 +74,10 @@ class Loop(Protocol):
 
     def slot(self) -> Slot:
         """Make a slot."""
+        ...
+
+    def quick_slot(self) -> QuickSlot:
+        """Make a slot for the one call that most requests wait for."""
         ...
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
@@ -129,6 +141,10 @@ class AsyncioLoop:
     def slot(self) -> Slot:
         """Make a slot."""
         return self._loop.create_future()
+
+    def quick_slot(self) -> QuickSlot:
+        """Make a slot for the one call that most requests wait for."""
+        return Turn(self._loop)
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Run a call after the current step of the loop; in the loop."""
@@ -200,6 +216,10 @@ class _TrioSlot:
             task, self._task = self._task, None
             self._trio.lowlevel.reschedule(task)
 
+    def resume(self) -> None:
+        if not self._done:
+            self.set_result(None)
+
     def _abort(self, _raise_cancel: object) -> Any:
         self._task = None
         return self._trio.lowlevel.Abort.SUCCEEDED
@@ -259,6 +279,10 @@ class TrioLoop:
 
     def slot(self) -> Slot:
         """Make a slot."""
+        return _TrioSlot(self._trio)
+
+    def quick_slot(self) -> QuickSlot:
+        """Make a slot; trio lets no task go on within a call."""
         return _TrioSlot(self._trio)
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:

@@ -35,6 +35,11 @@ HOP_BY_HOP = frozenset(
     )
 )
 
+# Where the specifications have what applications break.
+_START_RESPONSE = 'PEP 3333, "The start_response() Callable"'
+_RESPONSE_START = 'ASGI specs/www.rst, "Response Start - send event"'
+_CONTENT_LENGTH = "RFC 9110, 8.6"
+
 _REMEMBERED = 1024  # names per table
 _REMEMBERED_LENGTH = 64
 _REMEMBERED_LAYOUTS = 256  # environs, by their keys
@@ -260,7 +265,8 @@ def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, tupl
     """
     if not isinstance(response_headers, list):
         raise ApplicationError(
-            f"the application gave response headers of type {type(response_headers).__name__}, not a list of tuples"
+            f"the application gave response headers of type {type(response_headers).__name__}, not a list of tuples",
+            source=_START_RESPONSE,
         )
     headers: RawHeaders = []
     dropped: tuple[str, ...] = ()
@@ -280,7 +286,9 @@ def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, tupl
             declared = length
             headers.append(raw)
         elif length != declared:
-            raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
+            raise ApplicationError(
+                f"the application gave two Content-Lengths: {declared} and {length}", source=_CONTENT_LENGTH
+            )
     return headers, dropped, declared
 
 
@@ -295,7 +303,8 @@ def _response_field(pair: object) -> tuple[tuple[bytes, bytes], int | None]:
         raw_name = _response_name(name)
     if not is_field_text(value):
         raise ApplicationError(
-            f"the application gave a response header with a control or non-latin-1 character: {name}: {value!r}"
+            f"the application gave a response header with a control or non-latin-1 character: {name}: {value!r}",
+            source=_START_RESPONSE,
         )
     raw_value = value.encode("latin-1").strip(b" \t")
     length: int | None = None
@@ -304,7 +313,9 @@ def _response_field(pair: object) -> tuple[tuple[bytes, bytes], int | None]:
     elif raw_name == b"content-length":
         length = length_from_text(raw_value.decode("latin-1"))
         if length is None:
-            raise ApplicationError(f"the application gave a Content-Length that is no number: {value!r}")
+            raise ApplicationError(
+                f"the application gave a Content-Length that is no number: {value!r}", source=_CONTENT_LENGTH
+            )
     field = (raw_name, raw_value), length
     if raw_name in _STEADY and len(value) <= _REMEMBERED_LENGTH:
         if len(_RESPONSE_FIELDS) >= _REMEMBERED:
@@ -321,7 +332,9 @@ def _plain_pair(pair: object) -> tuple[str, str]:
     if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is type(pair[1]) is str:
         return pair
     if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-        raise ApplicationError(f"the application gave a response header that is no tuple of two str: {pair!r}")
+        raise ApplicationError(
+            f"the application gave a response header that is no tuple of two str: {pair!r}", source=_START_RESPONSE
+        )
     # What a subclass holds, not what it shows: str() of an Enum is its name.
     return str.__str__(pair[0]), str.__str__(pair[1])
 
@@ -331,7 +344,8 @@ def _response_name(name: str) -> bytes:
     raw_name = name.lower().encode("latin-1", "replace")
     if not name or not name.isascii() or not _TOKEN.issuperset(raw_name):
         raise ApplicationError(
-            f"the application gave a response header name that is no token: {name!r} (RFC 9110, 5.1)"
+            f"the application gave a response header name that is no token: {name!r} (RFC 9110, 5.1)",
+            source=_START_RESPONSE,
         ) from None
     if name.lower() in HOP_BY_HOP:
         raw_name = b""
@@ -342,7 +356,9 @@ def _response_name(name: str) -> bytes:
 def _native_name(name: bytes) -> str:
     """Return a response header name as a str; remember it."""
     if not name or not _TOKEN.issuperset(name):
-        raise ApplicationError(f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)")
+        raise ApplicationError(
+            f"the application gave a header name that is no token: {name!r} (RFC 9110, 5.1)", source="RFC 9110, 5.1"
+        )
     native_name = name.decode("latin-1")
     _remember(_NATIVE_NAMES, name, native_name)
     return native_name
@@ -361,7 +377,9 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, tuple[str,
     declared: int | None = None
     # The ordinary case without a call of abc's.
     if type(headers) is not list and not isinstance(headers, Iterable):
-        raise ApplicationError(f"the application gave response headers of type {type(headers).__name__}")
+        raise ApplicationError(
+            f"the application gave response headers of type {type(headers).__name__}", source=_RESPONSE_START
+        )
     known = _NATIVE_FIELDS
     for pair in headers:
         try:
@@ -369,7 +387,9 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, tuple[str,
             # Of the table's own types alone: a memoryview, which is equal to its bytes, may not pass for them.
             field = known.get((name, value)) if type(name) is type(value) is bytes else None
         except (TypeError, ValueError):
-            raise ApplicationError(f"the application gave a response header that is no pair: {pair!r}") from None
+            raise ApplicationError(
+                f"the application gave a response header that is no pair: {pair!r}", source=_RESPONSE_START
+            ) from None
         native_pair, length = field or _native_field(name, value)
         if length is None:
             native.append(native_pair)
@@ -379,20 +399,28 @@ def response_headers_to_wsgi(headers: object) -> tuple[NativeHeaders, tuple[str,
             declared = length
             native.append(native_pair)
         elif length != declared:
-            raise ApplicationError(f"the application gave two Content-Lengths: {declared} and {length}")
+            raise ApplicationError(
+                f"the application gave two Content-Lengths: {declared} and {length}", source=_CONTENT_LENGTH
+            )
     return native, dropped, declared
 
 
 def _native_field(name: object, value: object) -> tuple[tuple[str, str], int | None]:
     """Return a response header for WSGI, and what ``_response_field`` does beside it."""
     if not isinstance(name, bytes) or not isinstance(value, bytes):
-        raise ApplicationError(f"the application gave a response header that is no pair of bytes: {(name, value)!r}")
+        raise ApplicationError(
+            f"the application gave a response header that is no pair of bytes: {(name, value)!r}",
+            source=_RESPONSE_START,
+        )
     native_name = _NATIVE_NAMES.get(name)
     if native_name is None:
         native_name = _native_name(name)
     text = value.decode("latin-1").strip(" \t")
     if not is_field_text(text):
-        raise ApplicationError(f"the application gave a response header with a control character: {(name, value)!r}")
+        raise ApplicationError(
+            f"the application gave a response header with a control character: {(name, value)!r}",
+            source="RFC 9110, 5.5",
+        )
     lowered = native_name.lower()
     length: int | None = None
     if lowered in HOP_BY_HOP:
@@ -400,7 +428,9 @@ def _native_field(name: object, value: object) -> tuple[tuple[str, str], int | N
     elif lowered == "content-length":
         length = length_from_text(text)
         if length is None:
-            raise ApplicationError(f"the application gave a Content-Length that is no number: {text!r}")
+            raise ApplicationError(
+                f"the application gave a Content-Length that is no number: {text!r}", source=_CONTENT_LENGTH
+            )
     field = (native_name, text), length
     if name.lower() in _STEADY and len(value) <= _REMEMBERED_LENGTH:
         if len(_NATIVE_FIELDS) >= _REMEMBERED:

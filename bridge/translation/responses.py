@@ -40,6 +40,14 @@ class State(Enum):
 
 AWAITING_START, START_REFUSED, START_HELD, BODY, COMPLETE = State
 
+# Where the specifications have what applications break.
+_START_RESPONSE = 'PEP 3333, "The start_response() Callable"'
+_SPECIFICATION_DETAILS = 'PEP 3333, "Specification Details"'
+_RESPONSE_START = 'ASGI specs/www.rst, "Response Start - send event"'
+_RESPONSE_BODY = 'ASGI specs/www.rst, "Response Body - send event"'
+_PATH_SEND = 'ASGI docs/extensions.rst, "Path Send"'
+_TRAILERS = 'ASGI docs/extensions.rst, "HTTP Trailers"'
+
 # Messages that change nothing in the response itself; early hints are told by whoever can (``early_hint_links``).
 _PASSED_OVER = frozenset(("http.response.early_hint", "http.response.push", "http.response.debug"))
 
@@ -47,7 +55,8 @@ _PASSED_OVER = frozenset(("http.response.early_hint", "http.response.push", "htt
 def _error_of(exc_info: OptExcInfo) -> BaseException | None:
     if len(exc_info) != 3:
         raise ApplicationError(
-            f"the application called start_response with an exc_info that is not sys.exc_info(): {exc_info!r:.100}"
+            f"the application called start_response with an exc_info that is not sys.exc_info(): {exc_info!r:.100}",
+            source=_START_RESPONSE,
         )
     return exc_info[1]
 
@@ -93,7 +102,8 @@ class WsgiResponse:
             following = self._START.get(self.state)
             if following is None:
                 raise ApplicationError(
-                    f"the application called start_response a second time without exc_info, {self.state.value}"
+                    f"the application called start_response a second time without exc_info, {self.state.value}",
+                    source=_START_RESPONSE,
                 )
         else:
             following = self._RESTART.get(self.state)
@@ -119,14 +129,18 @@ class WsgiResponse:
         """
         if type(chunk) is not bytes and not isinstance(chunk, bytes):
             raise ApplicationError(
-                f"the application gave a chunk of type {type(chunk).__name__}; PEP 3333 wants bytes: {chunk!r:.100}"
+                f"the application gave a chunk of type {type(chunk).__name__}; PEP 3333 wants bytes: {chunk!r:.100}",
+                source='PEP 3333, "Unicode Issues"',
             )
         if not chunk:
             return b""
         if self.state is not BODY:
             following = self._CHUNK.get(self.state)
             if following is None:
-                raise ApplicationError(f"the application gave a chunk of the body {self.state.value}")
+                raise ApplicationError(
+                    f"the application gave a chunk of the body {self.state.value}",
+                    source='PEP 3333, "The write() Callable"' if self.state is COMPLETE else _SPECIFICATION_DETAILS,
+                )
             self.state = following
         if self.bodiless:
             return b""
@@ -160,10 +174,13 @@ class WsgiResponse:
         """
         following = self._END.get(self.state)
         if following is None:
-            raise ApplicationError(f"the application ended its response {self.state.value}")
+            raise ApplicationError(
+                f"the application ended its response {self.state.value}", source=_SPECIFICATION_DETAILS
+            )
         if self.remaining and not self.bodiless:
             raise ApplicationError(
-                f"the application declared {self.declared} bytes (Content-Length) and gave {self.remaining} less"
+                f"the application declared {self.declared} bytes (Content-Length) and gave {self.remaining} less",
+                source='PEP 3333, "Handling the Content-Length Header"',
             )
         self.state = following
 
@@ -251,7 +268,10 @@ class AsgiResponse:
             if self.state is not COMPLETE or not self._trailers:
                 raise self._misplaced(kind)
         elif not isinstance(kind, str) or kind not in _PASSED_OVER:
-            raise ApplicationError(f"the application sent a message of unknown type {kind!r} {self.WHEN[self.state]}")
+            raise ApplicationError(
+                f"the application sent a message of unknown type {kind!r} {self.WHEN[self.state]}",
+                source='ASGI specs/main.rst, "Error Handling"',
+            )
         return b""
 
     def _start(self, message: Message) -> None:
@@ -260,7 +280,9 @@ class AsgiResponse:
             raise self._misplaced("http.response.start")
         status = message.get("status")
         if not isinstance(status, int) or not 100 <= status <= 999:
-            raise ApplicationError(f"the application sent http.response.start with the status {status!r}")
+            raise ApplicationError(
+                f"the application sent http.response.start with the status {status!r}", source=_RESPONSE_START
+            )
         self.headers, self.dropped, self.declared = response_headers_to_wsgi(message.get("headers") or ())
         self.status = int(status)
         self.bodiless = self._is_head or status in BODILESS
@@ -277,7 +299,8 @@ class AsgiResponse:
         if type(body) is not bytes:
             if not isinstance(body, (bytes, bytearray, memoryview)):
                 raise ApplicationError(
-                    f"the application sent a body of type {type(body).__name__}, not bytes: {body!r:.100}"
+                    f"the application sent a body of type {type(body).__name__}, not bytes: {body!r:.100}",
+                    source=_RESPONSE_BODY,
                 )
             body = bytes(body)
         if following is BODY and not body:
@@ -287,10 +310,14 @@ class AsgiResponse:
         elif self.remaining is not None:
             remaining = self.remaining - len(body)
             if remaining < 0:
-                raise ApplicationError(f"the application declared {self.declared} bytes (Content-Length) and sent more")
+                raise ApplicationError(
+                    f"the application declared {self.declared} bytes (Content-Length) and sent more",
+                    source="RFC 9110, 8.6",
+                )
             if remaining and not more:
                 raise ApplicationError(
-                    f"the application declared {self.declared} bytes (Content-Length) and sent {remaining} less"
+                    f"the application declared {self.declared} bytes (Content-Length) and sent {remaining} less",
+                    source="RFC 9110, 8.6",
                 )
             self.remaining = remaining
         self.state = following
@@ -302,12 +329,17 @@ class AsgiResponse:
             raise self._misplaced("http.response.pathsend")
         path = message.get("path")
         if not isinstance(path, str):
-            raise ApplicationError(f"the application sent http.response.pathsend with the path {path!r}")
+            raise ApplicationError(
+                f"the application sent http.response.pathsend with the path {path!r}", source=_PATH_SEND
+            )
         self.path = path
         self.state = following
 
     def _misplaced(self, kind: str) -> ApplicationError:
-        return ApplicationError(f"the application sent {kind} {self.WHEN[self.state]}")
+        source = {"http.response.pathsend": _PATH_SEND, "http.response.trailers": _TRAILERS}.get(kind)
+        if source is None:
+            source = _RESPONSE_BODY if self.state is COMPLETE else _RESPONSE_START
+        return ApplicationError(f"the application sent {kind} {self.WHEN[self.state]}", source=source)
 
 
 def early_hint_links(headers: Iterable[tuple[str | bytes, str | bytes]]) -> list[bytes]:

@@ -11,6 +11,8 @@ _CODES: dict[str, int] = {f"{code} {phrase}": code for code, phrase in _PHRASES.
 
 _LINES = {code: line for line, code in _CODES.items()}
 
+_SOURCE = 'PEP 3333, "The start_response() Callable"'
+
 # RFC 9110, 6.4.1: no response to these carries content, whatever its header fields say (1xx is the third kind).
 BODILESS = frozenset((*range(100, 200), 204, 304))
 
@@ -26,12 +28,16 @@ def code_from_status(status: object) -> int:
         if known is not None:
             return known
     if not isinstance(status, str):
-        raise ApplicationError(f"the application gave a status of type {type(status).__name__}, not str: {status!r}")
+        raise ApplicationError(
+            f"the application gave a status of type {type(status).__name__}, not str: {status!r}", source=_SOURCE
+        )
     digits, space, phrase = status[:3], status[3:4], status[4:]
     if len(digits) != 3 or not (digits.isascii() and digits.isdigit()) or digits < "100" or space not in ("", " "):
-        raise ApplicationError(f'the application gave a status that is not like "200 OK": {status!r}')
+        raise ApplicationError(f'the application gave a status that is not like "200 OK": {status!r}', source=_SOURCE)
     if not is_field_text(phrase):
-        raise ApplicationError(f"the application gave a status with a control or non-latin-1 character: {status!r}")
+        raise ApplicationError(
+            f"the application gave a status with a control or non-latin-1 character: {status!r}", source=_SOURCE
+        )
     return int(digits)
 
 

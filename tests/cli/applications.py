@@ -42,6 +42,10 @@ def create_with_arguments(config):
     return application
 
 
+def create_nothing():
+    create()
+
+
 def create_broken():
     raise LookupError("no configuration,\\nnowhere")
 

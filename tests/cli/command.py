@@ -5,6 +5,7 @@ Every wait has a limit.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import os
@@ -25,6 +26,8 @@ from bridge.cli import main
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN = 30.0  # seconds; a cold import of every framework on a busy machine, with room
 ENDS_WITHIN = 20.0
+# From Ctrl-C on. It takes less than one second; here others may be using the machine, and who waits in vain waits longer.
+AT_ONCE = 2.5
 ANSWERS_WITHIN = 10.0
 
 ADDRESS = r"http://(127\.0\.0\.1|\[::1\]):(\d+)$"
@@ -104,9 +107,14 @@ class Running:
         """What Ctrl-C sends."""
         self.process.send_signal(signal.SIGINT)
 
+    def ctrl_c(self) -> None:
+        """What Ctrl-C in a terminal sends: to the processes that it has started as well."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
     def kill(self) -> None:
-        """End it, whatever it does."""
-        self.process.kill()
+        """End it, whatever it does, and the processes that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(ENDS_WITHIN)
         self._reader.join(ENDS_WITHIN)
         assert self.process.stdout is not None
@@ -161,6 +169,7 @@ def running(*arguments: str, directory: Path, extra: Mapping[str, str] | None = 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        process_group=0,
     )
     command = Running(process)
     try:

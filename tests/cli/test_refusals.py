@@ -36,7 +36,8 @@ def serve(directory: Path, *arguments: str) -> Ended:
         ("shop:zzz", "shop has no attribute 'zzz'"),
         ("shop:site.web.ap", "shop:site.web has no attribute 'ap'; did you mean 'app'?"),
         ("shop:settings", "shop:settings (dict) cannot be called, so it is neither a WSGI nor an ASGI application"),
-        ("shop:number()", "shop:number (int) cannot be called; write it without the ()"),
+        ("shop:create_nothing()", "shop:create_nothing() returned None; does it lack its return statement?"),
+        ("shop:number()", "shop:number (int) cannot be called; write it without the () or --factory"),
         ("shop:functools", "shop:functools (module) is a module, not an application; write functools:APP"),
         ("shop:create", f"shop:create (function) {NEITHER}; if it returns one, write shop:create()"),
         (
@@ -56,42 +57,6 @@ def test_a_wrong_target_is_one_line(directory: Path, target: str, line: str) -> 
     """A wrong form, attribute or object is one line that says what it is and what to write; the status is 2."""
     refused = serve(directory, target)
     assert (refused.status, refused.only_line) == (2, f"bridge: {line}")
-
-
-@pytest.mark.parametrize(
-    ("target", "told"),
-    [
-        ("shop:asgi", "shop:asgi (function) is ASGI; ...: python -m uvicorn shop:asgi, and ..."),
-        ("shop:asgi_instance", "shop:asgi_instance (shop.AsgiInstance) is ASGI; ..."),
-        ("shop:asgi_partial", "shop:asgi_partial (functools.partial) is ASGI; ..."),
-        ("shop:asgi_undeclared", "shop:asgi_undeclared (function) is ASGI; ..."),
-        ("shop:AsgiEndpoint", "shop:AsgiEndpoint (type) is ASGI; ...: python -m uvicorn shop:AsgiEndpoint, and ..."),
-        ("shop:AsgiTwice", "shop:AsgiTwice (type) is ASGI 2; ...: python -m uvicorn shop:AsgiTwice, and ..."),
-        ("shop:asgi_twice", "shop:asgi_twice (function) is ASGI 2; ...: python -m uvicorn shop:asgi_twice, and ..."),
-        (
-            "shop:create_asgi()",
-            "shop:create_asgi() (function) is ASGI; ...: python -m uvicorn --factory shop:create_asgi, and ...",
-        ),
-    ],
-)
-def test_an_asgi_application_is_told_the_ways_to_serve_it(directory: Path, target: str, told: str) -> None:
-    """An ASGI application, in every form, is recognized; the line names the command for an ASGI server and `--wsgi`."""
-    refused = serve(directory, target)
-    assert refused.status == 2
-    line = refused.only_line
-    assert line.endswith(", and with --wsgi after it this command serves it on a WSGI server")
-    position = 0
-    for part in f"bridge: {told}".split("..."):
-        position = line.index(part, position) + len(part)
-    assert "an ASGI server serves it as it is: python -m uvicorn" in line
-
-
-def test_an_adapter_is_told_from_its_application(directory: Path) -> None:
-    """An application that is wrapped already is ASGI, so it is not wrapped twice."""
-    (directory / "wrapped.py").write_text("import bridge, shop\nasgi = bridge.WsgiToAsgi(shop.application)\n")
-    refused = serve(directory, "wrapped:asgi")
-    assert refused.status == 2
-    assert refused.only_line.startswith("bridge: wrapped:asgi (bridge.wsgi_to_asgi.WsgiToAsgi) is ASGI; ")
 
 
 @pytest.mark.parametrize("module", ["nowhere", "nowhere.web", "shop.web", "package.nowhere"])
@@ -178,6 +143,14 @@ def test_a_host_that_is_not_here_is_one_line(directory: Path, host: str) -> None
         (["shop:application", "--port", "http"], "argument --port: 'http' is not a whole number, 0 to 65535"),
         (["shop:application", "--threads", "0"], "argument --threads: '0' is not a whole number, at least 1"),
         (["shop:application", "--threads", "-3"], "argument --threads: '-3' is not a whole number, at least 1"),
+        (["shop:application", "--root-path", "api"], "argument --root-path: 'api' does not start with a slash"),
+        (["shop:application", "--root-path", "/api/"], "argument --root-path: '/api/' ends with a slash; write it"),
+        (["shop:application", "--root-path", "/"], "argument --root-path: '/' ends with a slash; write it without, or"),
+        (["shop:application", "--root-path", "//api"], "argument --root-path: '//api' has empty segments, or"),
+        (["shop:application", "--root-path", "/a b"], "argument --root-path: '/a b' has empty segments, or characters"),
+        (["shop:application", "--root-path", "/a%20b"], "argument --root-path: '/a%20b' has empty segments, or"),
+        (["shop:application", "--root-path", "/é"], "argument --root-path: '/é' has empty segments, or characters"),
+        (["shop:application", "--log-level", "loud"], "argument --log-level: invalid choice: 'loud'"),
         (["shop:application", "--thread", "3"], "unrecognized arguments: --thread 3"),
         (["cafe:application", "--wsgi", "nginx"], "argument --wsgi: 'nginx' is none of wsgiref, waitress, gunicorn"),
         (
@@ -229,6 +202,69 @@ def test_without_the_wsgi_server_the_remedy_is_named(
     assert refused.only_line == (
         f"bridge: {server} is not installed, but `--wsgi {server}` needs it: pip install {server}"
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        ("shop:create()", "shop:create() is called already; leave out the () or --factory"),
+        ("shop:number", "shop:number (int) cannot be called; write it without the () or --factory"),
+        ("shop:create_with_arguments", f"shop:create_with_arguments {NEEDS_ARGUMENTS}"),
+        ("shop:create_nothing", "shop:create_nothing() returned None; does it lack its return statement?"),
+        ("shop", f"'shop' {FORM}"),
+    ],
+)
+def test_what_is_no_factory_is_one_line(directory: Path, target: str, line: str) -> None:
+    """`--factory` with what is none, or makes nothing, is one line that says what to write; the status is 2."""
+    refused = serve(directory, target, "--factory")
+    assert (refused.status, refused.only_line) == (2, f"bridge: {line}")
+
+
+def test_a_factory_that_raises_shows_its_traceback(directory: Path) -> None:
+    """What a function behind `--factory` raises is shown from that function on, and then in one line."""
+    refused = serve(directory, "shop:create_broken", "--factory")
+    assert refused.status == 2
+    assert refused.err.splitlines()[-1] == "bridge: shop:create_broken() raised LookupError: no configuration, nowhere"
+    assert refused.err.count("  File ") == 1, refused.err
+
+
+@pytest.mark.parametrize("server", ["wsgiref", "waitress"])
+def test_a_server_without_reload_is_refused(directory: Path, server: str) -> None:
+    """`--reload` on a server that has none is one line that names those that have it; the status is 2."""
+    refused = serve(directory, "shop:application", "--wsgi", server, "--reload")
+    assert (refused.status, refused.only_line) == (
+        2,
+        f"bridge: {server} has no --reload; uvicorn (without --wsgi) and gunicorn (--wsgi gunicorn) have it",
+    )
+
+
+def test_without_uvicorn_nothing_is_reloaded(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--reload` a missing uvicorn is told before a process is started."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    refused = serve(directory, "shop:application", "--reload")
+    assert (refused.status, refused.only_line) == (
+        2,
+        "bridge: uvicorn is not installed, but `serve` needs it: pip install 'wsgi-asgi-bridge[serve]'",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--wsgi"], ["--wsgi", "gunicorn"], ["--reload"], ["--wsgi", "gunicorn", "--reload"]]
+)
+def test_a_port_in_use_is_one_line_on_every_server(directory: Path, arguments: list[str]) -> None:
+    """The listening socket is the command's own, so a port that is taken is one line before any server is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = serve(directory, "cafe:application", "--port", str(taken.getsockname()[1]), *arguments)
+    assert refused.status == 1
+    assert "Address already in use; choose another --host or --port" in refused.only_line
+
+
+def test_a_startup_that_fails_is_told_on_uvicorn(directory: Path) -> None:
+    """A lifespan that fails to start on uvicorn ends the command with status 1; uvicorn's log has the reason."""
+    refused = ended("-m", "bridge", "serve", "cafe:no_database", "--port", "0", directory=directory)
+    assert refused.status == 1
+    assert "no database" in refused.err
+    assert refused.err.splitlines()[-1] == "bridge: cafe:no_database failed to start; the log above says why"
 
 
 @pytest.mark.parametrize("server", ["wsgiref", "waitress"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -98,8 +99,8 @@ def test_a_large_unread_body_does_not_cost_the_answer() -> None:
         assert exchanged(connect, head + bytes(600_000)) == (200, b"answer")
 
 
-def test_an_error_before_the_start_is_a_500(capfd: pytest.CaptureFixture[str]) -> None:
-    """An application that raises is answered 500, with its traceback on the standard error; the next is served."""
+def test_an_error_before_the_start_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
+    """An application that raises is answered 500, with its traceback in the log; the next is served."""
 
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
         raise SystemExit("the reason")
@@ -107,12 +108,12 @@ def test_an_error_before_the_start_is_a_500(capfd: pytest.CaptureFixture[str]) -
     with serving(application) as connect:
         for _ in range(2):
             assert exchanged(connect, GET)[0] == 500
-    assert capfd.readouterr().err.count("SystemExit: the reason") == 2
+    assert caplog.text.count("SystemExit: the reason") == 2
 
 
 def test_the_iterable_is_closed_when_the_client_leaves() -> None:
-    """A client that leaves ends the iteration, and `close` runs."""
-    closed = threading.Event()
+    """A client that leaves ends the iteration, and `close` runs once (PEP 3333, "Specification Details")."""
+    closed = []
 
     class Endless:
         def __iter__(self) -> Iterator[bytes]:
@@ -120,7 +121,7 @@ def test_the_iterable_is_closed_when_the_client_leaves() -> None:
                 yield bytes(100_000)
 
         def close(self) -> None:
-            closed.set()
+            closed.append(threading.current_thread())
 
     def application(environ: Environ, start_response: StartResponse) -> Endless:
         start_response("200 OK", [])
@@ -129,8 +130,23 @@ def test_the_iterable_is_closed_when_the_client_leaves() -> None:
     with serving(application) as connect, connect() as connection:
         connection.sendall(GET)
         assert connection.recv(10)
-        connection.close()
-        assert closed.wait(WITHIN)
+    # `serving` has waited for the request's end.
+    assert len(closed) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "line"),
+    [
+        (b"GET /a\x1b[2J HTTP/1.1\r\n\r\n", r'INFO "GET /a\x1b[2J HTTP/1.1" 200 '),
+        (b"GET / HTTP/9.9\r\n\r\n", "WARNING code 505, "),
+    ],
+)
+def test_requests_are_logged(request_bytes: bytes, line: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Each request is a record of the logger `wsgiref`, a refused one a warning; no byte of it steers a terminal."""
+    with caplog.at_level(logging.INFO, "wsgiref"), serving(telling) as connect:
+        exchanged(connect, request_bytes)
+    told = [f"{record.levelname} {record.getMessage().partition(' - ')[2]}" for record in caplog.records]
+    assert any(entry.startswith(line) for entry in told), told
 
 
 def test_no_more_requests_at_once_than_threads() -> None:

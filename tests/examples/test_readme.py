@@ -17,45 +17,17 @@ from bridge import AsgiToWsgi, Stats, WsgiToAsgi
 from bridge.cli.interfaces import Interface, interface_of
 from bridge.cli.targets import load
 from tests.cli.command import ROOT
+from tests.docs.asking import WITHIN, answer, ask, run, with_state, wsgi_answer
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-WITHIN = 20.0
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def run(code: str) -> dict[str, Any]:
-    """Run a block as a module; its names."""
-    names: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  it is what README asks its reader to do
-    return names
 
 
 def the_block(text: str) -> dict[str, Any]:
     """The names of the only block that has this text."""
     [block] = [block for block in BLOCKS if text in block]
-    return run(block)
-
-
-async def get(application: Any, target: str) -> httpx.Response:
-    """What an ASGI application answers in this loop."""
-    transport = httpx.ASGITransport(application)
-    async with (
-        asyncio.timeout(WITHIN),
-        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
-        return await client.get(target)
-
-
-def answer(application: Any, target: str) -> httpx.Response:
-    """What an ASGI application answers in a loop of its own."""
-    return asyncio.run(get(application, target))
-
-
-def wsgi_answer(application: Any, target: str) -> httpx.Response:
-    """What a WSGI application answers."""
-    with httpx.Client(transport=httpx.WSGITransport(application), base_url="http://localhost:8000") as client:
-        return client.get(target)
+    return run(block, "README.md")
 
 
 def mounted(app: Any) -> WsgiToAsgi:
@@ -68,7 +40,7 @@ def mounted(app: Any) -> WsgiToAsgi:
 @pytest.mark.parametrize("block", BLOCKS, ids=[f"block {number}" for number in range(1, len(BLOCKS) + 1)])
 def test_every_block_runs(block: str) -> None:
     """Every Python block of README runs as it stands and defines an application."""
-    assert "app" in run(block)
+    assert "app" in run(block, "README.md")
 
 
 def test_no_block_is_missed() -> None:
@@ -128,12 +100,8 @@ def test_a_client_of_the_lifespan(monkeypatch: pytest.MonkeyPatch) -> None:
     async def serve() -> None:
         # What a server does: it runs the lifespan and gives each request the state.
         async with app.router.lifespan_context(app) as state, asyncio.timeout(WITHIN):
-
-            async def with_state(scope: Any, receive: Any, send: Any) -> None:
-                await app({**scope, "state": dict(state)}, receive, send)
-
             for _ in range(2):
-                assert (await get(with_state, "/legacy/status")).json() == {"status": 418}
+                assert (await ask(with_state(app, state), "/legacy/status")).json() == {"status": 418}
         assert loops == [asyncio.get_running_loop()] * 2
 
     with mounted(app):

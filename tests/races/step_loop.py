@@ -35,6 +35,13 @@ class StepSlot:
             self._loop.call_soon(self.task.go_on)
             self.task = None
 
+    def resume(self) -> None:
+        if not self._is_done:
+            self._is_done = True
+            if self.task is not None:
+                task, self.task = self.task, None
+                task.go_on()
+
     def __await__(self) -> Generator[Any, Any, None]:
         while not self._is_done:
             yield self
@@ -122,6 +129,8 @@ class StepLoop:
 
     def slot(self) -> StepSlot:
         return StepSlot(self)
+
+    quick_slot = slot
 
     async def outlast(self, slot: StepSlot, seconds: float) -> asyncio.CancelledError | None:
         await slot

@@ -136,6 +136,7 @@ class Scene:
         self.chunks: list[bytes] = []
         self.error: BaseException | None = None
         self.under_way: set[object] = set()
+        self.outcomes: list[str] = []
         home = SimpleNamespace(
             options=SimpleNamespace(
                 app=application, write_buffer=1, prefetch_size=0, disconnect_grace=0.0, dropped_headers=print
@@ -148,14 +149,12 @@ class Scene:
             has_loop=lambda: True,
             enter_in_loop=self.under_way.add,
             leave_in_loop=self.under_way.discard,
-            completed=0,
-            failed=0,
-            disconnected=0,
+            count_in_loop=self.outcomes.append,
         )
         environ = wsgi_environ("POST", "/")
         environ["wsgi.input"] = io.BytesIO(b"aabbc")
         environ["CONTENT_LENGTH"] = "5"
-        self.request = kind(home, environ, self)  # type: ignore[arg-type]
+        self.request = kind(home, environ, self, None)  # type: ignore[arg-type]
         if closes_late:
             environ[CLOSES_LATE] = True  # as the inner adapter does when it is called
         run.start(self.loop.run_all, "loop")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, assert_type
+from typing import TYPE_CHECKING, Literal, assert_type
 from wsgiref.validate import validator
 
 import uvicorn
@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 import bridge
-from bridge import Stats, WsgiToAsgi
+from bridge import RequestHooks, RequestRecord, Stats, WsgiToAsgi
 from bridge.errors import ApplicationError, BridgeError, ClientDisconnected, ReadTimeout
 
 if TYPE_CHECKING:
@@ -62,7 +62,22 @@ WsgiToAsgi(
     underscore_headers=True,
     shutdown_grace=3,
     stuck_after=1.0,
+    hooks=RequestHooks(),
 )
+
+
+class Slow(RequestHooks):
+    """Both methods may be overridden."""
+
+    def request_started(self, request: RequestRecord) -> None:
+        assert_type(request.status, int | None)
+        assert_type(request.seconds, float)
+
+    def request_ended(self, request: RequestRecord) -> None:
+        assert_type(request.outcome, Literal["completed", "failed", "disconnected"] | None)
+
+
+WsgiToAsgi(application, hooks=Slow())
 with ThreadPoolExecutor() as executor:
     WsgiToAsgi(application, executor=executor, max_queued=None, queue_timeout=None, max_body_size=None, body="stream")
 
