@@ -682,41 +682,14 @@ class AsgiRequest:
         self._returned = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._gone:
-            outcome = "disconnected"
-            if error is not None and not _comes_of_disconnect(error):
-                logger.warning(
-                    "bridge: the application failed on %s after its client had gone", self.describe(), exc_info=error
-                )
-            # Not kept: the traceback holds on to all that the application has to clean up.
-            error = None
-        elif self._is_settled:
-            # Its answer was handed over: this is the end of its background work.
-            if error is not None:
-                outcome = "failed"
-                if self._told_late_error:
-                    pass
-                elif CLOSES_LATE in self._environ:
-                    self._error = error  # for the server's close()
-                elif self._outliving is None or self._outliving.is_forsaken:
-                    self._log_late_error(error)
-                else:
-                    late_error = error
-        elif error is None and self._ended:
-            pass
-        elif self._body_broke and self._disconnects and (error is None or _comes_of_disconnect(error)):
-            # It was told that its client has gone, and gave no answer: it was right.
-            outcome = "disconnected"
-            error = error or ClientDisconnected(f"the client of {self.describe()} has gone away")
+        if error is None and self._ended and not self._gone:
+            self._home.completed += 1
         else:
-            outcome = "failed"
-            if error is None:
-                error = ApplicationError(
-                    f"the application returned without "
-                    f"{'an answer' if self._response.state is AWAITING_START else 'ending its answer'}",
-                    source='ASGI specs/www.rst, "Response Body - send event"',
-                )
-        self._count_in_loop(outcome, error or late_error)
+            outcome, error, late_error = self._judge_in_loop(error)
+            self._home.count_in_loop(outcome)
+        if self._told is not None:
+            self._told.record.status = self._response.status or None
+            self._told.end(outcome, error or late_error)
         self._home.leave_in_loop(self)  # it has been counted: at no moment is it neither in flight nor ended
         if not self._is_settled:
             if self._gone and error is None and not self._ended:
@@ -732,11 +705,39 @@ class AsgiRequest:
         self._task = None
         self._context = self.first_context = _NO_CONTEXT  # a value in it may lead back here
 
-    def _count_in_loop(self, outcome: Outcome, error: BaseException | None) -> None:
-        self._home.count_in_loop(outcome)
-        if self._told is not None:
-            self._told.record.status = self._response.status or None
-            self._told.end(outcome, error)
+    def _judge_in_loop(self, error: BaseException | None) -> tuple[Outcome, BaseException | None, BaseException | None]:
+        """Return what an end amounts to that is not the ordinary one, its error, and one that came after the answer."""
+        late_error: BaseException | None = None
+        if self._gone:
+            if error is not None and not _comes_of_disconnect(error):
+                logger.warning(
+                    "bridge: the application failed on %s after its client had gone", self.describe(), exc_info=error
+                )
+            # Not kept: the traceback holds on to all that the application has to clean up.
+            return "disconnected", None, None
+        if self._is_settled:
+            # Its answer was handed over: this is the end of its background work.
+            if error is None:
+                return "completed", None, None
+            if self._told_late_error:
+                pass
+            elif CLOSES_LATE in self._environ:
+                self._error = error  # for the server's close()
+            elif self._outliving is None or self._outliving.is_forsaken:
+                self._log_late_error(error)
+            else:
+                late_error = error
+            return "failed", error, late_error
+        if self._body_broke and self._disconnects and (error is None or _comes_of_disconnect(error)):
+            # It was told that its client has gone, and gave no answer: it was right.
+            return "disconnected", error or ClientDisconnected(f"the client of {self.describe()} has gone away"), None
+        if error is None:
+            error = ApplicationError(
+                f"the application returned without "
+                f"{'an answer' if self._response.state is AWAITING_START else 'ending its answer'}",
+                source='ASGI specs/www.rst, "Response Body - send event"',
+            )
+        return "failed", error, None
 
     def _is_lost(self) -> bool:
         return self._refusal is not None or not self._home.has_loop()

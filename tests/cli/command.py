@@ -26,7 +26,7 @@ from bridge.cli import main
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN = 30.0  # seconds; a cold import of every framework on a busy machine, with room
 ENDS_WITHIN = 20.0
-# From Ctrl-C on. It takes less than one second; here others may be using the machine, and who waits in vain waits longer.
+# From Ctrl-C on. Less than one second, but here others may use the machine; a wait in vain takes longer.
 AT_ONCE = 2.5
 ANSWERS_WITHIN = 10.0
 

@@ -41,7 +41,6 @@ def create_asgi():
 """
 
 
-
 def page(server: Running, path: str) -> str:
     """The answer to a GET."""
     connection = server.connection()

@@ -150,6 +150,7 @@ class Scene:
             enter_in_loop=self.under_way.add,
             leave_in_loop=self.under_way.discard,
             count_in_loop=self.outcomes.append,
+            completed=0,
         )
         environ = wsgi_environ("POST", "/")
         environ["wsgi.input"] = io.BytesIO(b"aabbc")
