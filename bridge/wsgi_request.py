@@ -348,7 +348,11 @@ class WsgiRequest(Answering):
     def _submit_in_loop(self) -> None:
         """Queue the request for a worker thread. Raises Overloaded."""
         adapter = self._adapter
-        waits = adapter.workers.submit(self.run_in_worker, self._dropped)
+        try:
+            waits = adapter.workers.submit(self.run_in_worker, self._dropped)
+        except BaseException:
+            self._slot = None  # no worker has it
+            raise
         if waits:
             self._home.stuck.waits_in_loop()
             if adapter.queue_timeout is not None:
