@@ -103,7 +103,11 @@ class ApplicationLifespan:
                     )
                 )
             else:
-                logger.info("bridge: the application has no lifespan, it is served without one", exc_info=error)
+                logger.info(
+                    "bridge: the application has no lifespan, it is served without one%s",
+                    "" if error is None else f" ({type(error).__name__}: {error})",
+                )
+                logger.debug("bridge: what it raised for a lifespan", exc_info=error)
                 self._decide(Phase.UNSUPPORTED)
             return
         if self.phase is Phase.UP:

@@ -10,5 +10,9 @@ See ``bridge.deployment`` for the options. ``application`` is the same, for serv
 import os
 
 from bridge.deployment import asgi_application
+from bridge.errors import UsageError
 
-app = application = asgi_application(os.environ)
+try:
+    app = application = asgi_application(os.environ)
+except UsageError as error:
+    raise error.with_traceback(None) from error.__cause__  # the way to it says nothing to who has set a variable

@@ -139,6 +139,8 @@ def _options(variables: Mapping[str, str], readers: Mapping[str, Reader]) -> dic
             _unknown(variable, name)
         elif name in readers:
             options[name] = _read(variable, text, readers[name])
+        else:
+            logger.info("bridge: %s is an option of the other adapter, and has no effect here", variable)
     return options
 
 

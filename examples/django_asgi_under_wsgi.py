@@ -2,7 +2,7 @@
 
 Django's async views run on one event loop, as they would under an ASGI server, while the server stays what it is.
 
-Run it:
+It needs Django (`pip install django`). Run it:
 
     python -m bridge serve examples.django_asgi_under_wsgi:app --wsgi
     gunicorn --worker-class gthread --threads 40 examples.django_asgi_under_wsgi:wsgi
@@ -19,6 +19,7 @@ and ask it:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 import threading
@@ -106,4 +107,5 @@ wsgi = AsgiToWsgi(app)
 if __name__ == "__main__":
     with make_server("127.0.0.1", int(os.environ.get("PORT", "8000")), wsgi) as server:
         print(f"serving on http://127.0.0.1:{server.server_port}", flush=True)
-        server.serve_forever()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -1,6 +1,6 @@
 """FastAPI on gunicorn's threads: state of the lifespan, a streamed upload and answer, events, a background task.
 
-Run it:
+It needs FastAPI, and a server (`pip install fastapi python-multipart gunicorn`). Run it:
 
     gunicorn --worker-class gthread --threads 40 examples.fastapi_under_gunicorn:wsgi
     python -m bridge serve examples.fastapi_under_gunicorn:app --wsgi

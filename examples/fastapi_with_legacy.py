@@ -1,6 +1,6 @@
 """Legacy Flask endpoints inside a FastAPI application, which share the user that FastAPI's side has authenticated.
 
-Run it:
+It needs both, and a server (`pip install fastapi flask uvicorn`). Run it:
 
     uvicorn examples.fastapi_with_legacy:app
     python examples/fastapi_with_legacy.py

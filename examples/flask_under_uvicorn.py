@@ -1,6 +1,6 @@
 """A Flask application on uvicorn: a page, a form, a file upload, a streamed answer and an async view.
 
-Run it:
+It needs Flask and a server (`pip install 'flask[async]' uvicorn`). Run it:
 
     python -m bridge serve examples.flask_under_uvicorn:app
     python examples/flask_under_uvicorn.py

@@ -2,7 +2,7 @@
 
 The MCP server comes as an ASGI application with a lifespan, in which it keeps its sessions; the site is WSGI.
 
-Run it:
+It needs both, and a server (`pip install mcp flask waitress`). Run it:
 
     waitress-serve --listen 127.0.0.1:8000 --threads 40 examples.mcp_in_flask:app
     python examples/mcp_in_flask.py

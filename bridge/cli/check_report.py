@@ -104,6 +104,8 @@ class Report:
             self.line(f"    in: {first}{and_others}")
         self.line("")
         self.line(f"{_count(len(findings), 'finding')}, {_count(len(notes), 'note')}, {_count(self._probes, 'probe')}")
+        if findings:
+            self.line("A request ends at what it breaks first: mend that, and check again for what is behind it.")
         return bool(findings)
 
     def _coloured(self, kind: str, text: str) -> str:

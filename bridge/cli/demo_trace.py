@@ -189,8 +189,9 @@ class _Answer:
     def close(self) -> None:
         """End the application's answer, as PEP 3333 has it ("Specification Details")."""
         try:
-            if hasattr(self._answer, "close"):
-                self._answer.close()
+            close = getattr(self._answer, "close", None)
+            if close is not None:
+                close()
         finally:
             self._trace.note(WSGI, "close()")
             self._trace.end()

@@ -66,7 +66,13 @@ def _interface_of_callable(application: Any) -> Interface | None:
     # Not declared asynchronous, but only ASGI calls with three arguments, or with one.
     if accepts(application, 3):
         return Interface.ASGI
-    return Interface.ASGI_2 if accepts(application, 1) else None
+    return Interface.ASGI_2 if accepts(application, 1) and _takes_scope(application) else None
+
+
+def _takes_scope(function: Callable[..., Any]) -> bool:
+    """Whether the one argument is ASGI 2's, by its name: a function of one argument may be anything."""
+    signature = _signature(function)
+    return signature is None or next(iter(signature.parameters), "") == "scope"
 
 
 def _is_factory(function: Callable[..., Any]) -> bool:

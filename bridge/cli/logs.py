@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 LEVELS = ("critical", "error", "warning", "info", "debug")
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_FORMAT = "%(asctime)s %(levelname)s [%(name)s] %(message)s"
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def _serve_on_wsgi(options: argparse.Namespace) -> int:
         raise CommandError(f"{name} is not installed, but `--wsgi {name}` needs it: pip install {name}")
     if options.reload and name != "gunicorn":
         raise CommandError(f"{name} has no --reload; uvicorn (without --wsgi) and gunicorn (--wsgi gunicorn) have it")
-    settings = {"threads": options.threads, "log_level": options.log_level, "grace": STOP_GRACE}
+    settings: dict[str, Any] = {"threads": options.threads, "log_level": options.log_level, "grace": STOP_GRACE}
     if options.reload:
         with listen(options.host, options.port) as listener:
             address = _address(listener, options)

@@ -62,7 +62,10 @@ def _import(name: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             # The module that was asked for, or a package on the way to it. An import that fails inside the module names
             # another one.
-            raise CommandError(f"there is no module {error.name!r} in {Path.cwd()} or elsewhere on sys.path") from None
+            hint = f"; write {name.removesuffix('.py')} without .py" if name.endswith(".py") else ""
+            raise CommandError(
+                f"there is no module {error.name!r} in {Path.cwd()} or elsewhere on sys.path{hint}"
+            ) from None
         raise CommandError(f"cannot import {name}: {error}{_place(error)}") from error
     except (Exception, SystemExit) as error:
         raise CommandError(f"cannot import {name}: it raised {named(error)}", trace=_trace(error)) from error

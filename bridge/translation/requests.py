@@ -44,7 +44,7 @@ _CONSTANT: Environ = {
 }
 
 _REMEMBERED_CONSTANTS = 64
-_CONSTANTS: dict[tuple[str, str, tuple[str, int] | None], tuple[Environ, str]] = {}
+_CONSTANTS: dict[tuple[Any, Any, Any], tuple[Environ, str]] = {}  # by http_version, scheme and server
 
 _UNKNOWN_CLIENT = (None, None)
 

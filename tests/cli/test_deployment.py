@@ -125,6 +125,14 @@ def test_a_loop_factory_that_there_is_not() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_options_of_the_other_adapter(caplog: pytest.LogCaptureFixture) -> None:
+    """One file may serve both adapters; what has no effect in one of them is said, where it is asked for."""
+    with caplog.at_level(logging.INFO, "bridge"):
+        asgi_application(SHOP | {"BRIDGE_LIFESPAN": "on"})
+    assert "BRIDGE_LIFESPAN is an option of the other adapter, and has no effect here" in caplog.text
+
+
+@pytest.mark.usefixtures("here")
 def test_variables_of_other_programs(caplog: pytest.LogCaptureFixture) -> None:
     """A variable of another program keeps no site from starting, and the log tells that it has no effect."""
     with caplog.at_level(logging.WARNING, "bridge"):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge import WsgiToAsgi
+from bridge.cli.errors import CommandError
 from bridge.cli.interfaces import Interface, interface_of
 from tests.cli.applications import SOURCE
 
@@ -34,6 +35,13 @@ def shop() -> dict[str, Any]:
 def test_every_form_of_asgi_application_is_recognized(shop: dict[str, Any], name: str, interface: Interface) -> None:
     """Functions, instances, partials and classes are told from WSGI by what they can be called with."""
     assert interface_of(shop[name], name) is interface
+
+
+@pytest.mark.parametrize("function", [str.upper, lambda config: {"app": config}])
+def test_a_function_of_one_argument(function: Any) -> None:
+    """A function of one argument is ASGI 2's only if that is named scope: it may be a factory, or anything."""
+    with pytest.raises(CommandError, match="is neither a WSGI application, which"):
+        interface_of(function, "one")
 
 
 def test_an_adapter_is_told_from_its_application(shop: dict[str, Any]) -> None:
