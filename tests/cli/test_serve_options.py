@@ -56,10 +56,10 @@ def page(server: Running, path: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "word_of_server"),
     [
-        ([], r"INFO uvicorn\.access: 127\.0\.0\.1:\d+ - \"GET "),
-        (["--wsgi"], r"INFO wsgiref: 127\.0\.0\.1 - \"GET "),
+        ([], r"INFO \[uvicorn\.access\] 127\.0\.0\.1:\d+ - \"GET "),
+        (["--wsgi"], r"INFO \[wsgiref\] 127\.0\.0\.1 - \"GET "),
         (["--wsgi", "waitress"], ""),  # has nothing to say
-        (["--wsgi", "gunicorn"], r"INFO gunicorn\.error: Booting worker"),
+        (["--wsgi", "gunicorn"], r"INFO \[gunicorn\.error\] Booting worker"),
     ],
     ids=["uvicorn", "wsgiref", "waitress", "gunicorn"],
 )
@@ -83,7 +83,7 @@ def test_every_option_on_every_server(
         output = server.rest()
     assert "Traceback" not in output
     stamp = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} "
-    assert re.search(stamp + "DEBUG bridge: a word of bridge$", output, re.MULTILINE), output
+    assert re.search(stamp + r"DEBUG \[bridge\] a word of bridge$", output, re.MULTILINE), output
     assert re.search(stamp + word_of_server, output, re.MULTILINE), output
     # gunicorn tells its settings in one record of many lines.
     unlike = [line for line in output.splitlines() if not re.match(stamp + "|  ", line)]
@@ -147,4 +147,4 @@ def test_the_help_ends_with_examples(command: list[str], tmp_path: Path) -> None
 def test_records_of_bridge_are_on_the_standard_error(directory: Path) -> None:
     """What the logger `bridge` says of a startup that fails is in the one format, on the standard error."""
     refused = ended("-m", "bridge", "serve", "cafe:no_database", "--port", "0", "--wsgi", directory=directory)
-    assert re.search(r"^\d{4}-.* ERROR bridge: ", refused.err, re.MULTILINE), refused.err
+    assert re.search(r"^\d{4}-.* ERROR \[bridge\] ", refused.err, re.MULTILINE), refused.err
