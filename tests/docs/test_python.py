@@ -205,5 +205,5 @@ def test_logging(reader: Reader) -> None:
     """B3: with the configuration of the page a warning of bridge's comes out once, on the standard error."""
     program = "import logging, logs; logging.getLogger('bridge').warning('bridge: told')"
     told = ended("-c", program, directory=reader("operations.md"))
-    assert told.err.endswith(" WARNING bridge bridge: told\n")
+    assert told.err.endswith(" WARNING [bridge] bridge: told\n")
     assert told.err.count("told") == 1
