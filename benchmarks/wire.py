@@ -3,11 +3,14 @@
 WSGI applications run through the adapters under uvicorn (httptools, uvloop, one process), FastAPI under gunicorn's
 threaded worker. gunicorn and waitress serve the same Flask application without an adapter, uvicorn the ASGI ones; that
 is FastAPI's own place, and shows what gunicorn and the adapter take. All of them have been started before the first
-measurement, and are measured interleaved, one at a time. The load needs a core for itself.
+measurement, and are measured interleaved, one at a time. Where the system can do that, servers run on one core, and the
+load on the others: one process of Python fills no more than a core, and every wake-up of a thread on another core waits
+for that core.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -16,8 +19,9 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from . import command_line
@@ -32,6 +36,16 @@ START_LIMIT = 30.0
 STOP_LIMIT = 10.0
 
 
+def pin(cores: slice) -> Callable[[], None] | None:
+    """What a process calls to stay on some of the cores that this one may use; None where it cannot, or has but one."""
+    if not hasattr(os, "sched_setaffinity") or len(available := sorted(os.sched_getaffinity(0))) < 2:
+        return None
+    return partial(os.sched_setaffinity, 0, available[cores])
+
+
+OF_SERVERS, OF_LOAD = pin(slice(1)), pin(slice(1, None))
+
+
 @contextmanager
 def running(application: str, name: str, log: Path) -> Iterator[str]:
     """A server in a process of its own, once it answers rightly; gives its address."""
@@ -40,7 +54,13 @@ def running(application: str, name: str, log: Path) -> Iterator[str]:
         address = "http://{}:{}/".format(*listening.getsockname())
         command = [sys.executable, "-m", "benchmarks.served", application, name, str(descriptor)]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, pass_fds=[descriptor], stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                pass_fds=[descriptor],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=OF_SERVERS,  # noqa: PLW1509  one thread
+            )
     try:
         wait_for_answer(address, process)
         yield address
@@ -72,7 +92,8 @@ def wait_for_answer(address: str, process: subprocess.Popen[bytes]) -> None:
 def load(wrk: str, address: str, connections: int, seconds: float) -> float:
     """Requests a second under wrk; raise if any of them was not answered with the page."""
     command = [wrk, "--threads", "1", "--connections", str(connections), "--duration", f"{seconds:.0f}s", address]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
+    limit = seconds + 30
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=limit, preexec_fn=OF_LOAD).stdout
     if wrong := re.search(r"(Socket errors|Non-2xx or 3xx responses):.*", said):
         raise RuntimeError(wrong.group())
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)

@@ -688,8 +688,7 @@ class AsgiRequest:
             outcome, error, late_error = self._judge_in_loop(error)
             self._home.count_in_loop(outcome)
         if self._told is not None:
-            self._told.record.status = self._response.status or None
-            self._told.end(outcome, error or late_error)
+            self._told.end(outcome, error or late_error, status=self._response.status)
         self._home.leave_in_loop(self)  # it has been counted: at no moment is it neither in flight nor ended
         if not self._is_settled:
             if self._gone and error is None and not self._ended:

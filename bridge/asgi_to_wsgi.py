@@ -202,8 +202,7 @@ class AsgiToWsgi(Hostable):
         logger.error("bridge: %s %r is answered %d: %s", method, path, status, error)
         told = self._told(environ)
         if told is not None:
-            told.record.status = status
-            told.end("completed")
+            told.end("completed", status=status)
         reason = "The server is not ready." if status == 503 else "The application failed to start."
         return refuse_in_wsgi(start_response, method, status, reason, retry_after=1 if status == 503 else None)
 

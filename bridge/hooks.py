@@ -73,6 +73,8 @@ class RequestHooks:
 
 def check_hooks(hooks: RequestHooks | None) -> None:
     """Raise UsageError for what is no RequestHooks, nor like one."""
+    if isinstance(hooks, type):
+        raise UsageError(f"hooks must be a RequestHooks; {hooks.__name__} is a class, give an instance of it")
     for name in ("request_started", "request_ended"):
         if hooks is not None and not callable(getattr(hooks, name, None)):
             raise UsageError(f"hooks must be a RequestHooks; {type(hooks).__name__} has no method {name}")
@@ -91,11 +93,15 @@ class Told:
         except Exception:
             logger.exception("bridge: request_started of the hooks failed on %s %r", record.method, record.path)
 
-    def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
-        """Tell of the end, unless it was told before."""
+    def end(self, outcome: Outcome, error: BaseException | None = None, *, status: int | None = None) -> None:
+        """Tell of the end, unless it was told before.
+
+        status: that of the answer, 0 or None if there was none or if it is known already.
+        """
         record = self.record
         if record.outcome is not None:
             return
+        record.status = status or record.status
         record._end(outcome, error)  # noqa: SLF001  its other half
         try:
             self._hooks.request_ended(record)

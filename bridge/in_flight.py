@@ -52,14 +52,12 @@ class InFlight:
         self,
         loop: Loop,
         *,
-        stuck_after: float = 30.0,
-        abandoned: dict[Stuck, float] | None = None,
-        queued: Callable[[], int] = int,
+        stuck_after: float,
+        abandoned: dict[Stuck, float],
+        queued: Callable[[], int],
     ) -> None:
         self.loop = loop
-        self.stuck = StuckLook(
-            stuck_after, {} if abandoned is None else abandoned, queued, self._requests, loop.call_later
-        )
+        self.stuck = StuckLook(stuck_after, abandoned, queued, self._requests, loop.call_later)
         self.completed = 0
         self.failed = 0
         self.disconnected = 0

@@ -424,8 +424,7 @@ class RequestInServersTask:
         finally:
             self._tally.end(self, outcome)
             if self._told is not None:
-                self._told.record.status = self._response.status or None
-                self._told.end(outcome, error or self._error)
+                self._told.end(outcome, error or self._error, status=self._response.status)
             self._error = None
             del error  # with the traceback it would be a cycle
 

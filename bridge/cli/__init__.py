@@ -1,4 +1,4 @@
-"""``python -m bridge``: serve an application from the command line, or show how the bridge does it.
+"""``python -m bridge``: serve an application, check what one breaks of its specification, or show the bridge at work.
 
 A command line that names nothing servable ends with one line on the standard error and the status 2; what the system
 refuses (a port that is taken), or the application as it starts, with one line and the status 1. A traceback is shown
@@ -85,9 +85,7 @@ def _add_serve(commands: Any) -> None:
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument(
-        "target", metavar="MODULE:APP", help="such as shop.web:app, shop.web:site.app or shop.web:create()"
-    )
+    _add_target(command)
     command.add_argument(
         "--factory",
         action="store_true",
@@ -135,6 +133,12 @@ def _add_serve(commands: Any) -> None:
     command.set_defaults(run=serve)
 
 
+def _add_target(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "target", metavar="MODULE:APP", help="such as shop.web:app, shop.web:site.app or shop.web:create()"
+    )
+
+
 def _add_check(commands: Any) -> None:
     command = commands.add_parser(
         "check",
@@ -147,9 +151,7 @@ def _add_check(commands: Any) -> None:
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument(
-        "target", metavar="MODULE:APP", help="such as shop.web:app, shop.web:site.app or shop.web:create()"
-    )
+    _add_target(command)
     command.add_argument(
         "--path",
         action="append",

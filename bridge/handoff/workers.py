@@ -153,31 +153,41 @@ class WorkerPool:
             queue[job] = None
             if self._on_the_way is not None:
                 return True
+            waits = True
             with self._mutex:
-                sent = self._send_next() if queue and self._on_the_way is None else None
-            if sent is not None:
-                sent.baton.wake()
-            return True
-        with self._mutex:
-            if not queue and self._idle and self._on_the_way is None:
-                # The ordinary case, first: a thread is free.
-                queue[job] = None
-                sent = self._send_next()
-                waits = False
-            else:
-                # Threads that can take a job soon: those asleep, those not started yet, and the one on its way.
-                soon = len(self._idle) + self._threads - self._count + (self._on_the_way is not None)
-                waits = len(queue) >= soon
-                if waits and self._max_queued is not None and len(queue) - soon >= self._max_queued:
-                    raise Overloaded(f"all {self._threads} threads are busy and {self._max_queued} requests wait")
-                queue[job] = None
-                sent = self._send_next() if self._on_the_way is None else None
-                if not self._alive:
-                    del queue[job]
-                    raise Overloaded("no worker thread could be started")
+                sent = self._send_for(job) if job in queue else None
+        else:
+            sent, waits = self._queue_in_order(job)
         if sent is not None:
             sent.baton.wake()
         return waits
+
+    def _queue_in_order(self, job: Job) -> tuple[Worker | None, bool]:
+        """Queue a job. Return the thread that has to be woken for it, and whether it has to wait."""
+        with self._mutex:
+            queue = self._queue
+            if not queue and self._idle and self._on_the_way is None:
+                # The ordinary case, first: a thread is free.
+                queue[job] = None
+                return self._send_next(), False
+            # Threads that can take a job soon: those asleep, those not started yet, and the one on its way.
+            soon = len(self._idle) + self._threads - self._count + (self._on_the_way is not None)
+            waits = len(queue) >= soon
+            if waits and self._max_queued is not None and len(queue) - soon >= self._max_queued:
+                raise Overloaded(f"all {self._threads} threads are busy and {self._max_queued} requests wait")
+            queue[job] = None
+            return self._send_for(job), waits
+
+    def _send_for(self, job: Job) -> Worker | None:
+        """Send a thread on its way to a job in the queue, if none is, as ``_send_next`` does. The mutex is held.
+
+        Raises Overloaded, and takes the job back, if no thread runs and none can be started.
+        """
+        sent = self._send_next() if self._on_the_way is None else None
+        if not self._alive:
+            del self._queue[job]
+            raise Overloaded("no worker thread could be started")
+        return sent
 
     def _send_next(self) -> Worker | None:
         """Send a thread on its way; return it if it is asleep and has to be woken. The mutex is held."""
@@ -289,7 +299,10 @@ class WorkerPool:
         # One of an earlier epoch only where no other thread was to be had.
         if not self._queue or worker.epoch < self._born or (worker.epoch != self._epoch and self._count):
             return None
-        return self._queue.popitem(last=False)[0]
+        try:
+            return self._queue.popitem(last=False)[0]
+        except KeyError:
+            return None  # another has just taken it, without the mutex
 
     def _go_to_sleep(self, worker: Worker, *, slept_out: bool) -> bool:
         """Note that a worker sleeps from now on. Return False if its thread ends instead. The mutex is held."""

@@ -149,7 +149,8 @@ def _constant_of(version: str, scheme: str, server: Any) -> tuple[Environ, str]:
     }
     if url_scheme == "https":
         constant["HTTPS"] = "on"
-    if server is None or (type(server) is tuple and [*map(type, server)] == [str, int]):
+    is_address = server is None or (type(server) is tuple and [*map(type, server)] == [str, int])
+    if is_address and version in _PROTOCOLS and scheme in _URL_SCHEMES:
         # A process has few addresses of its own. Another type may be equal to one of these, and mean another text.
         if len(_CONSTANTS) >= _REMEMBERED_CONSTANTS:
             _CONSTANTS.clear()

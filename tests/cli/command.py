@@ -71,6 +71,17 @@ class Running:
         host, port = self.line(ADDRESS).groups()
         return http.client.HTTPConnection(host.strip("[]"), int(port), timeout=ANSWERS_WITHIN)
 
+    def page(self, path: str = "/") -> str:
+        """The answer to a GET, from the address that `serve` says."""
+        connection = self.connection()
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            assert response.status == 200
+            return response.read().decode()
+        finally:
+            connection.close()
+
     def line(self, pattern: str, within: float = STARTS_WITHIN) -> re.Match[str]:
         """Wait for a line that matches; what was written until then is read once."""
         while True:

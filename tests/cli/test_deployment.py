@@ -125,6 +125,19 @@ def test_a_loop_factory_that_there_is_not() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_hooks_by_name(here: Path) -> None:
+    """B3: the variable names an object, or a call that makes one; a class is not taken for its instance."""
+    (here / "watching.py").write_text(
+        "import bridge\n\n\nclass Hooks(bridge.RequestHooks):\n    pass\n\n\nhooks = Hooks()\n"
+    )
+    for name in ("hooks", "Hooks()"):
+        assert isinstance(asgi_application(SHOP | {"BRIDGE_HOOKS": f"watching:{name}"}), WsgiToAsgi)
+        assert isinstance(wsgi_application(CAFE | {"BRIDGE_HOOKS": f"watching:{name}"}), AsgiToWsgi)
+    with pytest.raises(UsageError, match="hooks must be a RequestHooks; Hooks is a class, give an instance of it"):
+        asgi_application(SHOP | {"BRIDGE_HOOKS": "watching:Hooks"})
+
+
+@pytest.mark.usefixtures("here")
 def test_options_of_the_other_adapter(caplog: pytest.LogCaptureFixture) -> None:
     """One file may serve both adapters; what has no effect in one of them is said, where it is asked for."""
     with caplog.at_level(logging.INFO, "bridge"):

@@ -13,7 +13,7 @@ import pytest
 
 from bridge.cli import _parser
 from bridge.cli.logs import LEVELS, logging_to_stderr
-from tests.cli.command import AT_ONCE, Running, called, ended, running
+from tests.cli.command import AT_ONCE, called, ended, running
 
 TELLING = """
 import logging
@@ -41,18 +41,6 @@ def create_asgi():
 """
 
 
-def page(server: Running, path: str) -> str:
-    """The answer to a GET."""
-    connection = server.connection()
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        assert response.status == 200
-        return response.read().decode()
-    finally:
-        connection.close()
-
-
 @pytest.mark.parametrize(
     ("arguments", "word_of_server"),
     [
@@ -75,7 +63,7 @@ def test_every_option_on_every_server(
     (tmp_path / "site_of_test.py").write_text(TELLING)
     options = ["--factory", "--root-path", "/api", "--log-level", "debug", "--port", "0", *arguments]
     with running("-m", "bridge", "serve", f"site_of_test:{factory}", *options, directory=tmp_path) as server:
-        assert page(server, "/a%2Fb") == answer
+        assert server.page("/a%2Fb") == answer
         asked_at = time.monotonic()
         server.ctrl_c()
         assert server.process.wait(10) in {0, 130}
@@ -108,7 +96,7 @@ def test_an_asgi_application_on_uvicorn(directory: Path) -> None:
 def test_an_asgi_2_application_on_uvicorn(directory: Path) -> None:
     """The older form of ASGI applications is served as well."""
     with running("-m", "bridge", "serve", "cafe:Twice", "--port", "0", directory=directory) as server:
-        assert page(server, "/") == "GET / 0 startup"
+        assert server.page() == "GET / 0 startup"
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -14,24 +14,12 @@ from pathlib import Path
 import pytest
 
 from bridge import WsgiToAsgi, __version__
-from tests.cli.command import ANSWERS_WITHIN, Running, ended, running
+from tests.cli.command import ANSWERS_WITHIN, ended, running
 
 
 def serve(*arguments: str) -> list[str]:
     """The arguments for Python."""
     return ["-m", "bridge", "serve", *arguments]
-
-
-def page(server: Running) -> str:
-    """The answer to a GET."""
-    connection = server.connection()
-    try:
-        connection.request("GET", "/")
-        response = connection.getresponse()
-        assert response.status == 200
-        return response.read().decode()
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +42,7 @@ def page(server: Running) -> str:
 def test_every_form_of_wsgi_application_is_served(directory: Path, target: str) -> None:
     """Functions, instances, classes, partials and what a factory returns are served, found under their dotted names."""
     with running(*serve(target, "--port", "0"), directory=directory) as server:
-        assert page(server).startswith("served by bridge-")
+        assert server.page().startswith("served by bridge-")
 
 
 def test_the_first_line_says_what_is_done(directory: Path) -> None:
@@ -74,8 +62,8 @@ def test_port_0_lets_the_system_choose(directory: Path) -> None:
         running(*serve("shop:application", "--port", "0"), directory=directory) as one,
         running(*serve("shop:application", "--port", "0"), directory=directory) as other,
     ):
-        assert page(one)
-        assert page(other)
+        assert one.page()
+        assert other.page()
 
 
 def test_an_ipv6_host_is_served(directory: Path) -> None:
@@ -108,7 +96,7 @@ def test_one_thread_is_one_thread(directory: Path) -> None:
 def test_interrupting_ends_it_quietly(directory: Path) -> None:
     """Ctrl-C ends an idle server within two seconds, with status 0 and without a traceback."""
     with running(*serve("shop:application", "--port", "0"), directory=directory) as server:
-        assert page(server)
+        assert server.page()
         started = time.monotonic()
         server.interrupt()
         output = server.rest()
@@ -145,7 +133,7 @@ def test_interrupting_an_import_ends_it_quietly(directory: Path) -> None:
 def test_sigterm_ends_it(directory: Path) -> None:
     """A service manager's SIGTERM is answered in order (uvicorn then ends by the signal itself)."""
     with running(*serve("shop:application", "--port", "0"), directory=directory) as server:
-        assert page(server)
+        assert server.page()
         server.terminate()
         assert "Application shutdown complete" in server.rest()
         assert server.process.wait(5) in {0, -signal.SIGTERM}
@@ -158,7 +146,7 @@ def test_the_console_script_finds_modules_of_the_working_directory(directory: Pa
     script.write_text("import sys\nfrom bridge.cli import main\nsys.exit(main())\n")
     arguments = [str(script), "serve", "shop:application", "--port", "0"]
     with running(*arguments, directory=directory) as server:
-        assert page(server)
+        assert server.page()
 
 
 def test_threads_default_is_the_adapter_s() -> None:

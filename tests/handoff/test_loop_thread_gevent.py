@@ -158,6 +158,9 @@ SCENARIOS = {
     def look():
         return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
 
+    def grew(before):
+        return any(now > then for now, then in zip(look(), before))
+
     def cycles():
         for _ in range(5):
             thread = borrow_loop_thread(None, "a test")
@@ -170,13 +173,19 @@ SCENARIOS = {
             else:
                 raise AssertionError
 
-    cycles()
-    before = look()
-    cycles()
-    deadline = time.monotonic() + 20
-    while look() > before and time.monotonic() < deadline:
-        gevent.sleep(0.01)
-    assert look() <= before, (look(), before)
+    # gevent's pool starts one more thread now and then, when one has not quite ended, and keeps it. Leaks grow always.
+    seen = []
+    for _ in range(5):
+        before = look()
+        cycles()
+        deadline = time.monotonic() + 2
+        while grew(before) and time.monotonic() < deadline:
+            gevent.sleep(0.01)
+        seen.append((before, look()))
+        if not grew(before):
+            break
+    else:
+        raise AssertionError(seen)
     """,
     # gunicorn --preload: the loop was used in the master, and the workers are forks of it
     "after a fork": """

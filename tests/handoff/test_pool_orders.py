@@ -9,7 +9,7 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import Overloaded
@@ -134,6 +134,15 @@ def download(pool: WorkerPool, announced: list[Worker]) -> None:
     downloads=st.integers(1, 3),
     others=st.integers(0, 3),
     retire=st.booleans(),
+)
+# One thread has seen that a job is there; another takes it without the mutex.
+@example(
+    choices=[0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1],
+    late=0,
+    threads=2,
+    downloads=1,
+    others=1,
+    retire=False,
 )
 def test_announced_jobs(choices: list[int], late: int, threads: int, downloads: int, others: int, retire: bool) -> None:
     """W10: an announced job runs in its own thread, once, while others run; and they run before it is there, too."""

@@ -187,9 +187,14 @@ class Scene:
         self.run = run
         self.watches = watches
         self.loop = StepLoop(run)
-        self.home = InFlight(self.loop)  # type: ignore[arg-type]
         self.workers = StrandWorkers(run)
         self.adapter = WsgiToAsgi(app, write_buffer=2)
+        self.home = InFlight(
+            self.loop,  # type: ignore[arg-type]
+            stuck_after=30,
+            abandoned=self.adapter._abandoned,
+            queued=int,
+        )
         self.adapter.workers = self.adapter.files = self.workers  # type: ignore[assignment]
         self.scope = http_scope(extensions=extensions)
         self.checker = ResponseChecker(self.scope)

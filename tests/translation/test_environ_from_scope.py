@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import bridge.translation.headers as header_names
 from bridge.errors import BadRequest, ServerError
+from bridge.translation import requests
 from bridge.translation.requests import environ_from_scope, fields_from_scope, request_line, scope_from_environ
 from tests.translation.strategies import any_headers, any_scopes
 
@@ -235,6 +236,21 @@ def test_odd_headers(headers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             fields_from_scope(SCOPE, headers)
         for number in range(2000):
             header_names.environ_fields([(b"x-%d" % number, b"1")])
+
+
+def test_the_table_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: what requests share is remembered for a few addresses and known protocols, and is right for all others."""
+    table: dict[Any, Any] = {}
+    monkeypatch.setattr(requests, "_CONSTANTS", table)
+    for port in range(1, 500):
+        assert environ_of(server=("localhost", port))["SERVER_PORT"] == str(port)
+        assert len(table) <= 64
+    for odd in ({"scheme": "x" * 1000}, {"http_version": "1.7"}, {"server": ["localhost", 1]}, {"server": ("h", "1")}):
+        before = set(table)
+        environ_of(**odd)
+        assert set(table) == before
+    assert environ_of(server=("localhost", True))["SERVER_PORT"] == "80"
+    assert environ_of(server=("localhost", 1))["SERVER_PORT"] == "1"
 
 
 def test_lengths_that_differ() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import ApplicationError
+from bridge.translation import headers
 from bridge.translation.headers import HOP_BY_HOP, response_headers_to_asgi, response_headers_to_wsgi
 from tests.translation.strategies import visible
 
@@ -253,3 +254,54 @@ def test_any_bytes(given: list[tuple[bytes, bytes]]) -> None:
         assert name
         assert not set("\0\r\n") & set(name + value)
         assert (name + value).encode("latin-1") is not None
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[Any, Any]]:
+    """The tables of response headers, empty."""
+    found: dict[str, dict[Any, Any]] = {"_RESPONSE_FIELDS": {}, "_NATIVE_FIELDS": {}}
+    for name, table in found.items():
+        monkeypatch.setattr(headers, name, table)
+    return found
+
+
+def test_the_tables_of_headers_are_bounded(tables: dict[str, dict[Any, Any]]) -> None:
+    """B1: what an application answers fills tables of a fixed size, with short values only."""
+    for number in range(3000):
+        value = f"{number}"
+        assert response_headers_to_asgi([("Content-Length", value)])[2] == number
+        assert response_headers_to_wsgi([(b"content-length", value.encode())])[2] == number
+        assert max(map(len, tables.values())) <= 1024
+    before = [len(table) for table in tables.values()]
+    assert response_headers_to_asgi([("Vary", "x" * 100)])[0] == [(b"vary", b"x" * 100)]
+    assert response_headers_to_wsgi([(b"vary", b"x" * 100)])[0] == [("vary", "x" * 100)]
+    assert [len(table) for table in tables.values()] == before
+
+
+def test_no_cookie_is_remembered(tables: dict[str, dict[Any, Any]]) -> None:
+    """B1: nor is any other value that is meant for one client: only fields that most answers share are kept."""
+    pairs = [
+        ("Content-Type", "text/plain"),
+        ("Set-Cookie", "session=secret"),
+        ("Location", "/secret"),
+        ("X-Secret", "1"),
+    ]
+    response_headers_to_asgi(pairs)
+    response_headers_to_wsgi([(name.lower().encode(), value.encode()) for name, value in pairs])
+    assert [*tables["_RESPONSE_FIELDS"]] == [("Content-Type", "text/plain")]
+    assert [*tables["_NATIVE_FIELDS"]] == [(b"content-type", b"text/plain")]
+
+
+@pytest.mark.usefixtures("tables")
+def test_what_is_equal_to_a_remembered_header() -> None:
+    """W7, A4: a wrong type is refused also where an equal value of the right type was taken before."""
+    right = b"content-type", b"text/plain"
+    response_headers_to_wsgi([right])
+    equal: list[Any] = [(memoryview(right[0]), right[1]), (right[0], memoryview(right[1]))]
+    for wrong in equal:
+        assert wrong == right
+        with pytest.raises(ApplicationError, match="no pair of bytes"):
+            response_headers_to_wsgi([wrong])
+    response_headers_to_asgi([("Content-Type", "text/plain")])
+    with pytest.raises(ApplicationError, match="no tuple of two str"):
+        response_headers_to_asgi([["Content-Type", "text/plain"]])
