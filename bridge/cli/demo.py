@@ -120,6 +120,7 @@ def _on_wsgiref(application: Any) -> Iterator[tuple[str, int]]:
         try:
             yield listener.getsockname()[:2]
         finally:
+            server.take_no_more()
             server.shutdown()
             thread.join(WITHIN)
             server.wait_for_requests(_END_WITHIN)

@@ -46,20 +46,25 @@ class ThreadedServer(ThreadingMixIn, WSGIServer):
         self.is_multithreaded = threads > 1
         self._free = threading.BoundedSemaphore(threads)
         self._running = 0
+        self._takes_requests = True
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def one_request(self) -> Iterator[None]:
-        """Wait until the application may handle one more request, and count it."""
+    def one_request(self) -> Iterator[bool]:
+        """Wait until the application may handle one more request, and count it; whether it is taken at all."""
         with self._changed:
             self._running += 1
         try:
             with self._free:
-                yield
+                yield self._takes_requests
         finally:
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
+
+    def take_no_more(self) -> None:
+        """Refuse the requests that the application has not begun: their connections were accepted, nothing else."""
+        self._takes_requests = False
 
     def wait_for_requests(self, within: float) -> bool:
         """Wait until no request is under way; whether that was so within this many seconds."""
@@ -95,8 +100,11 @@ class Connection(WSGIRequestHandler):
             elif "Transfer-Encoding" in self.headers:
                 self.send_error(HTTPStatus.LENGTH_REQUIRED, explain="This server takes no chunked bodies.")
             else:
-                with self.server.one_request():
-                    self._run_application()
+                with self.server.one_request() as is_taken:
+                    if is_taken:
+                        self._run_application()
+                    else:
+                        self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, explain="This server is about to end.")
             self._linger()
 
     def _run_application(self) -> None:

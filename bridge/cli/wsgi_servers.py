@@ -44,6 +44,7 @@ def _on_wsgiref(application: WSGIApplication, listener: socket.socket, threads: 
     server = ThreadedServer(listener, application, threads)
     with _until_stopped():
         server.serve_forever()
+    server.take_no_more()
     server.server_close()
     if adapter is None:
         server.wait_for_requests(STOP_GRACE)

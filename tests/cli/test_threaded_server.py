@@ -30,6 +30,13 @@ def telling(environ: Environ, start_response: StartResponse) -> list[bytes]:
 @contextmanager
 def serving(application: Application, threads: int = 4) -> Iterator[Callable[[], socket.socket]]:
     """Serve an application; what connects to it."""
+    with served(application, threads) as (connect, _):
+        yield connect
+
+
+@contextmanager
+def served(application: Application, threads: int = 4) -> Iterator[tuple[Callable[[], socket.socket], ThreadedServer]]:
+    """The same, with the server."""
     sockets = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = ThreadedServer(listener, application, threads)  # type: ignore[arg-type]  # some break PEP 3333
@@ -41,7 +48,7 @@ def serving(application: Application, threads: int = 4) -> Iterator[Callable[[],
             return sockets[-1]
 
         try:
-            yield connect
+            yield connect, server
         finally:
             for connection in sockets:
                 connection.close()
@@ -132,6 +139,26 @@ def test_the_iterable_is_closed_when_the_client_leaves() -> None:
         assert connection.recv(10)
     # `serving` has waited for the request's end.
     assert len(closed) == 1
+
+
+def test_a_server_that_ends_begins_no_request() -> None:
+    """Of a connection that was accepted before the end, a request that comes whole after it is answered 503.
+
+    The application, or its adapter, may have ended already.
+    """
+    calls = []
+
+    def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        calls.append(environ["PATH_INFO"])
+        return telling(environ, start_response)  # type: ignore[no-any-return]
+
+    with served(application) as (connect, server), connect() as late, late.makefile("rb") as stream:
+        late.sendall(GET[:10])
+        assert exchanged(connect, GET)[0] == 200
+        server.take_no_more()
+        late.sendall(GET[10:])
+        assert b" 503 " in stream.readline()
+    assert calls == ["/"]
 
 
 @pytest.mark.parametrize(
