@@ -150,7 +150,7 @@ def test_a_server_that_ends_begins_no_request() -> None:
 
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
         calls.append(environ["PATH_INFO"])
-        return telling(environ, start_response)  # type: ignore[no-any-return]
+        return telling(environ, start_response)
 
     with served(application) as (connect, server), connect() as late, late.makefile("rb") as stream:
         late.sendall(GET[:10])

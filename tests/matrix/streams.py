@@ -15,7 +15,7 @@ from tests.servers.wire import Wire
 
 SIZE = 32 * MEGABYTE
 WARM_UP = 8 * MEGABYTE  # the first large body makes allocators and threads take what they then keep
-MAY_GROW = 8 * MEGABYTE
+MAY_GROW = 4 * MEGABYTE
 STANDS_STILL = 0.2  # seconds without another megabyte
 
 

@@ -124,6 +124,8 @@ def running(
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                # What is freed goes back to the system at once: what it keeps would hide what the next test needs.
+                "MALLOC_MMAP_THRESHOLD_": "32768",
                 **environment,
             },
             cwd=directory,
