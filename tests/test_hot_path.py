@@ -20,6 +20,7 @@ import pytest
 
 import bridge
 from benchmarks import applications, asgi_applications, null_server, null_wsgi_server
+from bridge.handoff.doorbell import Doorbell
 from tests.harness import LIMIT
 from tests.races.yielding import at_lines
 
@@ -46,6 +47,19 @@ class Lines:
 
 
 COUNTED = {"call_soon_threadsafe": "wake-ups", "call_at": "timers", "create_task": "tasks"}
+
+
+@pytest.fixture(autouse=True)
+def _rings_are_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = Doorbell.ring
+
+    def counted(doorbell: Doorbell, call: Callable[[], None]) -> bool:
+        loop = doorbell._loop()
+        assert isinstance(loop, CountingLoop)
+        loop.asked["wake-ups"] += 1
+        return ring(doorbell, call)
+
+    monkeypatch.setattr(Doorbell, "ring", counted)
 
 
 class CountingLoop(asyncio.SelectorEventLoop):

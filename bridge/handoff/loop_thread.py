@@ -115,7 +115,6 @@ class LoopThread:
     def _run(self, factory: LoopFactory) -> None:
         try:
             loop = factory()
-            self.loop = AsyncioLoop(loop)
             self.ident = threading.get_ident()
             loop.set_default_executor(_LoopExecutor(thread_name_prefix="bridge-executor"))
             main = loop.create_task(self._wait_for_stop(loop))
@@ -138,6 +137,7 @@ class LoopThread:
             self._ended.set()
 
     async def _wait_for_stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = AsyncioLoop(loop)
         while not self._is_stopping:
             self._stopped = loop.create_future()
             try:

@@ -19,6 +19,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any, Protocol, cast
 
+from bridge.handoff.doorbell import Doorbell, doorbell_of
 from bridge.handoff.turns import Turn
 from bridge.handoff.wakeups import Wakeups
 
@@ -123,8 +124,13 @@ _AT_ONCE = 0.1
 _OF_ANYIO = ("Cancelled via cancel scope ", "Cancelled by cancel scope ")
 
 
+def _ring(wake: Callable[[Callable[[], None]], object], doorbell: Doorbell, call: Callable[[], None]) -> None:
+    if not doorbell.ring(call):
+        wake(call)
+
+
 class AsyncioLoop:
-    """An asyncio or uvloop loop."""
+    """An asyncio or uvloop loop. Made in that loop it wakes it faster, where it can."""
 
     __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "pid", "put")
 
@@ -135,7 +141,11 @@ class AsyncioLoop:
         # Calls run in a context of nobody's: asyncio would copy that of whoever happens to call first, and one
         # request's variables would be seen in another's.
         self._context = Context()
-        self.put = Wakeups(partial(loop.call_soon_threadsafe, context=self._context), loop.is_closed).put
+        doorbell = doorbell_of(loop) if asyncio._get_running_loop() is loop else None  # noqa: SLF001  documented
+        schedule: Callable[[Callable[[], None]], object] = partial(loop.call_soon_threadsafe, context=self._context)
+        if doorbell is not None:
+            schedule = partial(_ring, schedule, doorbell)
+        self.put = Wakeups(schedule, loop.is_closed).put
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
 
     def slot(self) -> Slot:

@@ -18,6 +18,7 @@ import pytest
 import trio
 import uvloop
 
+from bridge.handoff.doorbell import Doorbell
 from bridge.handoff.loops import AsyncioLoop, Loop, TrioLoop, make_loop, running_loop_key
 from tests.harness import BACKENDS, LIMIT, Gate, run
 
@@ -223,13 +224,17 @@ def test_one_wakeup_for_many_calls(backend: str, monkeypatch: pytest.MonkeyPatch
         key, module = running_loop_key()
         woken = 0
         # Where it is looked up: trio's tokens take no new attributes.
-        owner, name = (type(key), "run_sync_soon") if backend == "trio" else (key, "call_soon_threadsafe")
-        wake = getattr(key, name)
+        owner, name = {
+            "trio": (type(key), "run_sync_soon"),
+            "asyncio": (Doorbell, "ring"),
+            "uvloop": (key, "call_soon_threadsafe"),
+        }[backend]
+        wake = getattr(owner, name)
 
         def counting(*arguments: Any, **keywords: Any) -> object:
             nonlocal woken
             woken += 1
-            return wake(*(one for one in arguments if one is not key), **keywords)
+            return wake(*arguments, **keywords)
 
         monkeypatch.setattr(owner, name, counting)
         loop = make_loop(key, module)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import inspect
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
@@ -62,6 +63,10 @@ def throw_away(loop: asyncio.AbstractEventLoop) -> None:
     """Close a loop under its tasks, as a program does that ends badly, without Python's complaints about them."""
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined]
+        coroutine = task.get_coro()
+        # One that was made in the loop's last turn: "was never awaited".
+        if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+            coroutine.close()
     loop.close()
 
 

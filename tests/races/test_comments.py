@@ -14,6 +14,7 @@ TESTS = Path(__file__).parents[1]
 
 FORCED = {
     "asgi_request.py": "races/test_asgi_request_orders.py",
+    "handoff/doorbell.py": "handoff/test_doorbell_orders.py",
     "handoff/executors.py": "races/test_executor_orders.py",
     "handoff/serving_thread.py": "races/test_serving_thread_counterproofs.py",
     "handoff/workers.py": "handoff/test_pool_counterproofs.py",
