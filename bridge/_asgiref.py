@@ -19,7 +19,7 @@ from typing import Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, _restore_context
 
-Marks = tuple[dict[str, Any], dict[str, Any]]
+Marks = tuple[dict[str, Any], dict[str, Any] | None]
 
 
 class RequestTasks(list["asyncio.Task[Any]"]):
@@ -65,13 +65,13 @@ class RequestTasks(list["asyncio.Task[Any]"]):
 def marks_of_this_thread() -> Marks:
     """Return what ``unmark_worker`` restores after asgiref has run something in this thread, and left its marks."""
     marks = SyncToAsync.threadlocal.__dict__  # this thread's own
-    return marks, marks.copy()
+    return marks, marks.copy() if marks else None
 
 
 def mark_worker(loop: asyncio.AbstractEventLoop | None, pid: int, tasks: RequestTasks | None) -> Marks:
     """Make this thread belong to a loop, for asgiref; return what ``unmark_worker`` needs. None: to no loop."""
-    marks = SyncToAsync.threadlocal.__dict__
-    before = marks, marks.copy()
+    before = marks_of_this_thread()
+    marks = before[0]
     marks["main_event_loop"] = loop
     marks["main_event_loop_pid"] = pid
     marks["task_context"] = tasks
@@ -82,7 +82,8 @@ def unmark_worker(before: Marks) -> None:
     """Undo ``mark_worker``, in the thread that called it."""
     marks, own = before
     marks.clear()
-    marks.update(own)
+    if own is not None:
+        marks.update(own)
 
 
 _executor: ContextVar[Any] = ContextVar("bridge.executor")

@@ -90,14 +90,14 @@ class InFlight:
 
     def leave(self, request: Request) -> None:
         """Let go of a request; it may have been let go of before."""
-        if request in self._young:
-            del self._young[request]
-        elif request in self._watched:
+        try:
+            del self._young[request]  # the ordinary case
+        except KeyError:
+            if request not in self._watched:
+                return
             self._watched.remove(request)
-        else:
-            return
         self._count -= 1
-        if not self._count:
+        if not self._count and self._drained is not None:
             end_wait(self._drained)
 
     def _tick(self) -> None:

@@ -5,9 +5,11 @@ Here are the options and the router; one request is in ``wsgi_request``, its bod
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
+import sys
 import threading
 import weakref
 from concurrent.futures import Executor
@@ -194,7 +196,10 @@ class WsgiToAsgi:
         if self._hooks is not None and type(send) is not ToldSend:
             await self._serve_and_tell(self._hooks, scope, receive, send)
             return
-        home = self._home()
+        # What _home would find, without a call: a loop of asyncio's kind runs, unless trio runs on top of it.
+        home = None if "trio" in sys.modules else self._homes.get(asyncio.get_running_loop())
+        if home is None:
+            home = self._home()
         headers: Any = scope.get("headers")
         if type(headers) is not list or (headers and type(headers[0]) not in _PAIRS):
             # Iterators give their items once, and these are asked for several times.

@@ -129,6 +129,13 @@ def _ring(wake: Callable[[Callable[[], None]], object], doorbell: Doorbell, call
         wake(call)
 
 
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 class AsyncioLoop:
     """An asyncio or uvloop loop. Made in that loop it wakes it faster, where it can."""
 
@@ -141,7 +148,7 @@ class AsyncioLoop:
         # Calls run in a context of nobody's: asyncio would copy that of whoever happens to call first, and one
         # request's variables would be seen in another's.
         self._context = Context()
-        doorbell = doorbell_of(loop) if asyncio._get_running_loop() is loop else None  # noqa: SLF001  documented
+        doorbell = doorbell_of(loop) if _runs_here(loop) else None
         schedule: Callable[[Callable[[], None]], object] = partial(loop.call_soon_threadsafe, context=self._context)
         if doorbell is not None:
             schedule = partial(_ring, schedule, doorbell)
