@@ -136,6 +136,9 @@ class StepLoop:
         await slot
         return None
 
+    async def step_back(self) -> None:
+        """Nothing: calls run in the order in which they came."""
+
     def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
         self.timers.append(Timer(call))
         return self.timers[-1]

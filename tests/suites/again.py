@@ -1,8 +1,7 @@
 """A second look at tests that pass only without the adapters, in runs of nothing else.
 
-Frameworks' tests race with threads and time limits of their own: Starlette's ``test_request_is_disconnected`` counts on
-the end of an answer being sent before the thread of its test client asks for it. On a machine that does other work as
-well they are lost now and then, by whoever takes longer. What the adapters lose is lost every time.
+Frameworks' tests have threads and time limits of their own, which are lost now and then, by whoever takes longer, on a
+machine that does other work as well. What the adapters lose is lost more often than once.
 """
 
 from __future__ import annotations
