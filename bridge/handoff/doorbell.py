@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 
+from bridge.handoff.monkey import is_under_gevent
+
 _HAS_EVENTFD = hasattr(os, "eventfd")  # Linux
 
 
@@ -114,7 +116,8 @@ _doorbells: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Doorbell] = wea
 
 def doorbell_of(loop: asyncio.AbstractEventLoop) -> Doorbell | None:
     """Return the doorbell of a loop; in that loop. None for loops that have to be woken in their own way."""
-    if not (_HAS_EVENTFD and isinstance(loop, asyncio.SelectorEventLoop)):
+    # A lock of gevent's lets other greenlets run, and may stay held where a signal handler has raised.
+    if not (_HAS_EVENTFD and isinstance(loop, asyncio.SelectorEventLoop)) or is_under_gevent():
         return None
     doorbell = _doorbells.get(loop)
     if doorbell is None:

@@ -26,6 +26,7 @@ from typing import Any
 
 from bridge.errors import Overloaded, UsageError
 from bridge.handoff.loops import AsyncioLoop, end_wait
+from bridge.handoff.monkey import is_under_gevent
 
 logger = logging.getLogger("bridge")
 
@@ -95,8 +96,7 @@ class LoopThread:
         self._is_stopping = False
         self._stopped: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
-        monkey: Any = sys.modules.get("gevent.monkey")
-        self._is_under_gevent = monkey is not None and monkey.is_module_patched("threading")
+        self._is_under_gevent = is_under_gevent()
         self.ident = 0
         self._start_thread(partial(self._run, factory or asyncio.new_event_loop), gevent_pool)
         if not self._ready.wait(_STARTS_WITHIN):

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -227,6 +228,20 @@ def test_a_child_is_not_kept_by_a_threads_lock() -> None:
         thread.join(LIMIT)
         assert os.waitpid(child, 0)[1] == 0
     assert loop.is_closed()
+
+
+def test_locks_of_gevent() -> None:
+    """B1: where locks are gevent's, which give way to other greenlets, a loop is woken in its own way."""
+    program = """
+from gevent import monkey
+monkey.patch_all()
+from bridge.handoff import doorbell, loop_thread
+thread = loop_thread.borrow_loop_thread(None, "a test")
+assert thread.loop.asyncio_loop.is_running()
+assert not doorbell._doorbells
+loop_thread.give_back_loop_thread(thread, "a test")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=LIMIT)
 
 
 def test_only_asyncios_own_loops_have_one() -> None:
