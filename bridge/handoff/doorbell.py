@@ -40,7 +40,7 @@ class Doorbell:
     Raises OSError if the system gives no descriptor.
     """
 
-    __slots__ = ("_calls", "_fd", "_has_ended", "_loop", "_mutex")
+    __slots__ = ("__weakref__", "_calls", "_fd", "_has_ended", "_loop", "_mutex")
 
     # No call is lost. A thread and the loop do, each in this order:
     #
@@ -58,10 +58,11 @@ class Doorbell:
         self._has_ended = False
         self.forget_threads()
         registration = _Registration(self._fd)
-        # Not at the interpreter's exit: threads may still ring.
-        weakref.finalize(registration, self._end).atexit = False
-        # In a context of nobody's, see ``AsyncioLoop``.
-        Context().run(loop.add_reader, registration, _answer_in_loop, self._fd, self._calls)
+        # By a weak reference: calls lead to the loop, and nothing that outlives that may lead to them. Not at the
+        # interpreter's exit: threads may still ring.
+        weakref.finalize(registration, _end, weakref.ref(self), self._fd).atexit = False
+        # In a context of nobody's, see ``AsyncioLoop``. With this object, so that the loop keeps it.
+        Context().run(loop.add_reader, registration, _answer_in_loop, self._fd, self._calls, self)
 
     def forget_threads(self) -> None:
         """Begin anew in a process that was forked: another thread may have held the lock."""
@@ -71,14 +72,18 @@ class Doorbell:
 
     def ring(self, call: Callable[[], None]) -> bool:
         """Have a call made in the loop soon, from any thread. Return False if nobody answers any more."""
-        with self._mutex:
-            if self._has_ended:
-                return False
-            self._calls.append(call)  # 1
-            os.eventfd_write(self._fd, 1)  # 2
-            return True
+        try:
+            with self._mutex:
+                loop = self._loop()
+                if self._has_ended or loop is None or loop.is_closed():
+                    return False
+                self._calls.append(call)  # 1
+                os.eventfd_write(self._fd, 1)  # 2
+                return True
+        except OSError:
+            return False  # somebody has closed a descriptor that was not theirs
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """Let go of the descriptor: the loop was closed, or somebody has taken all readers out of it."""
         with self._mutex:
             self._has_ended = True
@@ -91,7 +96,15 @@ class Doorbell:
                 loop.call_soon_threadsafe(call, context=Context())
 
 
-def _answer_in_loop(fd: int, calls: deque[Callable[[], None]]) -> None:
+def _end(reference: weakref.ref[Doorbell], fd: int) -> None:
+    doorbell = reference()
+    if doorbell is None:
+        os.close(fd)
+    else:
+        doorbell.end()
+
+
+def _answer_in_loop(fd: int, calls: deque[Callable[[], None]], _doorbell: Doorbell | None = None) -> None:
     call: Callable[[], None] | None = None
     try:
         try:
@@ -111,7 +124,7 @@ def _answer_in_loop(fd: int, calls: deque[Callable[[], None]]) -> None:
         raise
 
 
-_doorbells: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Doorbell] = weakref.WeakKeyDictionary()
+_doorbells: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Doorbell]] = weakref.WeakKeyDictionary()
 
 
 def doorbell_of(loop: asyncio.AbstractEventLoop) -> Doorbell | None:
@@ -119,18 +132,22 @@ def doorbell_of(loop: asyncio.AbstractEventLoop) -> Doorbell | None:
     # A lock of gevent's lets other greenlets run, and may stay held where a signal handler has raised.
     if not (_HAS_EVENTFD and isinstance(loop, asyncio.SelectorEventLoop)) or is_under_gevent():
         return None
-    doorbell = _doorbells.get(loop)
+    reference = _doorbells.get(loop)
+    doorbell = None if reference is None else reference()
     if doorbell is None:
         try:
-            doorbell = _doorbells[loop] = Doorbell(loop)
-        except OSError:
-            return None  # no descriptor is left
+            doorbell = Doorbell(loop)
+        except Exception:  # noqa: BLE001  no descriptor is left, or it is a loop of somebody's that takes no readers
+            return None
+        _doorbells[loop] = weakref.ref(doorbell)
     return doorbell
 
 
 def _forget_in_child() -> None:
-    for doorbell in _doorbells.values():
-        doorbell.forget_threads()
+    for reference in _doorbells.values():
+        doorbell = reference()
+        if doorbell is not None:
+            doorbell.forget_threads()
 
 
 if _HAS_EVENTFD:

@@ -118,7 +118,6 @@ class LoopThread:
             self.ident = threading.get_ident()
             loop.set_default_executor(_LoopExecutor(thread_name_prefix="bridge-executor"))
             main = loop.create_task(self._wait_for_stop(loop))
-            loop.call_soon(self._ready.set)
         except BaseException as error:  # noqa: BLE001  raised to who wanted the loop
             self._failure = error
             self._ready.set()
@@ -137,7 +136,13 @@ class LoopThread:
             self._ended.set()
 
     async def _wait_for_stop(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = AsyncioLoop(loop)
+        try:
+            self.loop = AsyncioLoop(loop)
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            self._ready.set()
         while not self._is_stopping:
             self._stopped = loop.create_future()
             try:
