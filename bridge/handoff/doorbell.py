@@ -117,7 +117,8 @@ def _answer_in_loop(fd: int, calls: deque[Callable[[], None]], _doorbell: Doorbe
             calls.popleft()
             call()
     except BaseException:
-        # Ctrl-C. It goes on to the loop; this call, which may not have begun, and those behind it are made later.
+        # Ctrl-C (calls keep their own errors). It goes on to the loop; this call, which may not have begun, and those
+        # behind it are made later.
         if call is not None:
             calls.appendleft(call)
         os.eventfd_write(fd, 1)

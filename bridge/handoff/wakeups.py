@@ -1,6 +1,6 @@
 """Wake-ups from many threads to one loop: a queue of calls, and one wake-up for all that wait in it.
 
-``loop.call_soon_threadsafe`` writes to a socket for every call. Under load a loop is woken for one call and finds that
+Whatever wakes a loop takes system calls, for every wake-up. Under load a loop is woken for one call and finds that
 a hundred more have come, so the calls queue here and only the first of them wakes the loop.
 """
 
