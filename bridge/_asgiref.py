@@ -70,12 +70,12 @@ def marks_of_this_thread() -> Marks:
 
 def mark_worker(loop: asyncio.AbstractEventLoop | None, pid: int, tasks: RequestTasks | None) -> Marks:
     """Make this thread belong to a loop, for asgiref; return what ``unmark_worker`` needs. None: to no loop."""
-    before = marks_of_this_thread()
-    marks = before[0]
+    marks = SyncToAsync.threadlocal.__dict__
+    own = marks.copy() if marks else None
     marks["main_event_loop"] = loop
     marks["main_event_loop_pid"] = pid
     marks["task_context"] = tasks
-    return before
+    return marks, own
 
 
 def unmark_worker(before: Marks) -> None:

@@ -12,11 +12,16 @@ from bridge.environ_views import ScopeView, StateView
 from bridge.errors import ApplicationError, ClientDisconnected
 from bridge.file_wrapper import FileWrapper
 from bridge.translation.nesting import environ_within
-from bridge.translation.requests import environ_from_scope, request_line
+from bridge.translation.requests import Templates, environ_from_scope, request_line
 from bridge.translation.responses import WsgiResponse
 
 if TYPE_CHECKING:
     from bridge.wsgi_to_asgi import WsgiToAsgi
+
+# What ``_environ`` sets in every environ beside the request's own.
+_TEMPLATES = Templates(
+    dict.fromkeys(("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", "bridge.disconnected", "asgi.scope"))
+)
 
 
 class Answering:
@@ -46,9 +51,9 @@ class Answering:
         return request_line(self._scope)
 
     def _environ(self) -> Environ:
-        """Return the environ, but for what depends on where the application runs."""
+        """Return the environ, but for what depends on where the application runs: ``wsgi.input`` at least."""
         scope = self._scope
-        environ = environ_from_scope(scope, self._fields, mount=self._adapter.mount)
+        environ = environ_from_scope(scope, self._fields, self._adapter.mount, _TEMPLATES)
         errors = sys.stderr
         environ["wsgi.errors"] = io.StringIO() if errors is None else errors
         outer = scope.get("wsgi.environ")
@@ -58,10 +63,15 @@ class Answering:
         environ["bridge.disconnected"] = self.is_gone
         # The check of a mapping's type is slow, and a server's scope is a dict.
         if type(scope) is dict or isinstance(scope, MutableMapping):
-            environ["asgi.scope"] = self._view = ScopeView(scope)
+            environ["asgi.scope"] = self._view = view = ScopeView()
+            view.mapping = scope
+            view.outliving = view.host = None
+        else:
+            environ.pop("asgi.scope", None)
         state = scope.get("state")
         if state is not None:
-            environ["asgi.state"] = StateView(state)
+            environ["asgi.state"] = state_view = StateView()
+            state_view.mapping = state
         return environ
 
     def _start_response(

@@ -163,7 +163,7 @@ class AsgiRequest:
         self._outliving: Outliving | None = None
         view = environ.get("asgi.scope")
         if view is not None and isinstance(view, ScopeView):
-            scope = scope_within(scope, environ, view.scope)
+            scope = scope_within(scope, environ, view.mapping)
             self._outliving = view.outliving = Outliving(self._is_lost, self._client_left, self._cancel)
             self._limit = 0  # two adapters would hold chunks that neither the client nor the application expects
         self.scope = scope

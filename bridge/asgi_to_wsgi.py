@@ -161,7 +161,7 @@ class AsgiToWsgi(Hostable):
             request = RequestInServersTask(
                 self.app,
                 environ,
-                view.scope,
+                view.mapping,
                 view.host,
                 self._hosted,
                 self._options.dropped_headers,

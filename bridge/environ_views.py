@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bridge._types import Scope
 from bridge.outliving import Outliving
 
 if TYPE_CHECKING:
@@ -18,35 +17,37 @@ if TYPE_CHECKING:
 
 
 class EnvironView(MutableMapping[str, Any]):
-    """A mapping that is live: what is read and written is the scope's own."""
+    """A mapping that is live: what is read and written is the scope's own.
 
-    __slots__ = ("_mapping",)
+    mapping: that; whoever makes a view sets it, for every request has two of them and an ``__init__`` takes as long as
+        all the rest.
+    """
 
+    __slots__ = ("mapping",)
+
+    mapping: MutableMapping[str, Any]
     _name: ClassVar[str]
 
-    def __init__(self, mapping: MutableMapping[str, Any]) -> None:
-        self._mapping = mapping
-
     def __getitem__(self, key: str) -> Any:
-        return self._mapping[key]
+        return self.mapping[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._mapping[key] = value
+        self.mapping[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self._mapping[key]
+        del self.mapping[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._mapping)
+        return iter(self.mapping)
 
     def __len__(self) -> int:
-        return len(self._mapping)
+        return len(self.mapping)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._mapping
+        return key in self.mapping
 
     def __repr__(self) -> str:
-        return f"<{self._name}: {len(self._mapping)} keys>"
+        return f"<{self._name}: {len(self.mapping)} keys>"
 
 
 class StateView(EnvironView):
@@ -60,20 +61,12 @@ class StateView(EnvironView):
 class ScopeView(EnvironView):
     """``environ["asgi.scope"]``, by which an adapter inside the application also finds the outer one's request.
 
-    outliving: what such an adapter leaves here if its application may go on after the answer. host: the outer request,
-        if it lets the adapter's application run in the server's task.
+    outliving: what such an adapter leaves here if its application may go on after the answer, else None; host: the
+        outer request, if it lets the adapter's application run in the server's task, else None. Set like ``mapping``.
     """
 
     __slots__ = ("host", "outliving")
 
+    outliving: Outliving | None
+    host: HostingRequest | None
     _name = "asgi.scope"
-
-    def __init__(self, scope: MutableMapping[str, Any]) -> None:
-        self._mapping = scope
-        self.outliving: Outliving | None = None
-        self.host: HostingRequest | None = None
-
-    @property
-    def scope(self) -> Scope:
-        """The scope itself."""
-        return self._mapping

@@ -95,7 +95,7 @@ class HostingRequest(WsgiRequest):
         if not self._is_complete:
             super().abort_in_loop()
 
-    def _resume_in_loop(self) -> None:
+    def _go_on_in_loop(self) -> None:
         self._wake_in_loop()
 
     def _wake_in_loop(self) -> None:

@@ -40,7 +40,7 @@ from bridge.errors import (
 from bridge.file_wrapper import BLOCK_SIZE, FileTransfer, FileWrapper, plan_transfer
 from bridge.handoff.baton import Baton
 from bridge.handoff.changes import Changes
-from bridge.handoff.loops import Cancellable, QuickSlot, end_wait, forget_async_library
+from bridge.handoff.loops import Cancellable, Slot, end_wait, forget_async_library
 from bridge.handoff.workers import Worker, WorkerPool, current_worker
 from bridge.input import Input
 from bridge.outliving import CLOSES_LATE, Outliving
@@ -175,7 +175,7 @@ class WsgiRequest(Answering):
         self._is_started = False
         self._sent_size = 0
         self._file_in_use = False  # by the server or by a thread that reads it
-        self._slot: QuickSlot | None = None
+        self._slot: Slot | None = None
         self._refused: Overloaded | None = None
         self._is_over = False
         self._timer: Cancellable | None = None
@@ -238,35 +238,34 @@ class WsgiRequest(Answering):
                     await read_ahead(self.body(), self._adapter.prefetch_size)
                 if not self.gone:
                     home.enter(self)
-                    self._slot = self._loop.quick_slot()
+                    self._slot = slot = self._loop.slot()
                     self._submit_in_loop()
-                    await self._slot
-                    await self._send_response_in_loop()
+                    await slot
+                    chunks = self._chunks
+                    if (
+                        self._done
+                        and self._ended
+                        and len(chunks) <= 1
+                        and not (self._is_started or self.gone or self._hints)
+                    ):
+                        # The ordinary answer, a start and one piece of a body: what _send_response_in_loop would do.
+                        start = self._start
+                        assert start is not None  # the worker writes it before the end
+                        self._is_started = True
+                        await self._send(start)
+                        if self._body is not None:
+                            self._body.response_began_in_loop()
+                        if not self.gone:
+                            self._is_complete = True
+                            body = chunks.popleft() if chunks else b""
+                            await self._send({"type": "http.response.body", "body": body, "more_body": False})
+                    else:
+                        await self._send_response_in_loop()
                     if self._refused is not None and not self.gone:
                         await self._refuse_in_loop(self._refused)
-            except OSError:
-                # From send() or receive(): the server says that its client is gone (specs/www.rst, "Disconnected
-                # Client").
-                self.give_up_in_loop()
-            except Overloaded as overloaded:
-                self._done = True
-                await self._refuse_in_loop(overloaded)
-            except GeneratorExit:
-                # The loop was closed under this request; nothing can be awaited, and nobody is there to answer.
-                self.abandon()
-                raise
-            except Exception:
-                # From send() or receive(): an error of the server's.
-                self.give_up_in_loop()
-                home.failed += 1
-                raise
-            except BaseException:
-                # Cancelled.
-                self.give_up_in_loop()
-                home.disconnected += 1
-                if self._view is not None and self._view.outliving is not None:
-                    await self._cancelled_in_loop(self._view.outliving)
-                raise
+            except BaseException as failure:
+                if not await self._has_settled_in_loop(failure):
+                    raise
             finally:
                 self._end_in_loop()
             outliving = None if self._view is None else self._view.outliving
@@ -289,6 +288,32 @@ class WsgiRequest(Answering):
                 raise error
             finally:
                 del error  # with the traceback it would be a cycle
+
+    async def _has_settled_in_loop(self, failure: BaseException) -> bool:
+        """Do what an error of ``respond_in_loop``'s asks for. Return whether that was all; if not, it was counted."""
+        home = self._home
+        if isinstance(failure, OSError):
+            # From send() or receive(): the server says that its client is gone (specs/www.rst, "Disconnected Client").
+            self.give_up_in_loop()
+            return True
+        if isinstance(failure, Overloaded):
+            self._done = True
+            await self._refuse_in_loop(failure)
+            return True
+        if isinstance(failure, GeneratorExit):
+            # The loop was closed under this request; nothing can be awaited, and nobody is there to answer.
+            self.abandon()
+            return False
+        self.give_up_in_loop()
+        if isinstance(failure, Exception):
+            # From send() or receive(): an error of the server's.
+            home.failed += 1
+            return False
+        # Cancelled.
+        home.disconnected += 1
+        if self._view is not None and self._view.outliving is not None:
+            await self._cancelled_in_loop(self._view.outliving)
+        return False
 
     async def _outlived_in_loop(self, outliving: Outliving) -> None:
         """Wait for the end of an ASGI application behind ``AsgiToWsgi``, which goes on after its answer."""
@@ -377,19 +402,6 @@ class WsgiRequest(Answering):
 
     async def _send_response_in_loop(self) -> None:
         chunks = self._chunks
-        if self._done and self._ended and len(chunks) <= 1 and not (self._is_started or self.gone or self._hints):
-            # The ordinary answer, a start and one piece of a body: what the steps below would do with it, at once.
-            start = self._start
-            assert start is not None  # the worker writes it before the end
-            self._is_started = True
-            await self._send(start)
-            if self._body is not None:
-                self._body.response_began_in_loop()
-            if not self.gone:
-                self._is_complete = True
-                body = chunks.popleft() if chunks else b""
-                await self._send({"type": "http.response.body", "body": body, "more_body": False})
-            return
         while True:
             # See the top of the file: the order of these reads matters.
             done = self._done
@@ -406,7 +418,7 @@ class WsgiRequest(Answering):
             elif done:
                 return
             else:
-                self._slot = self._loop.quick_slot()
+                self._slot = self._loop.slot()
                 self._asleep = True  # 1
                 if self._has_news():  # 2
                     self._asleep = False
@@ -554,11 +566,11 @@ class WsgiRequest(Answering):
             return
         worker.pool.submit_to(worker, self._close_in_worker)
 
-    def _resume_in_loop(self) -> None:
+    def _go_on_in_loop(self) -> None:
         """Go on, within this call from the worker."""
         slot = self._slot
         assert slot is not None  # the worker was given the request after it was made
-        slot.resume()
+        self._loop.go_on(slot)
 
     def _wake_in_loop(self) -> None:
         end_wait(self._slot)
@@ -917,7 +929,7 @@ class WsgiRequest(Answering):
         if self._asleep and not self.gone:  # whoever gave the request up has woken its task
             self._asleep = False
             try:
-                self._loop.put(self._resume_in_loop)
+                self._loop.put(self._go_on_in_loop)
             except RuntimeError:
                 # The loop was closed: nobody will send anything any more.
                 self._lost()

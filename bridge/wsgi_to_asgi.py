@@ -32,7 +32,7 @@ from bridge.refusals import refuse, refuse_websocket
 from bridge.request_body import RequestBody, spool_type
 from bridge.stats import Stats
 from bridge.stuck import Request as Stuck
-from bridge.translation.headers import framing
+from bridge.translation.headers import framing, ordinary_environ_fields
 from bridge.translation.requests import fields_from_scope, request_line
 from bridge.wsgi_request import ReadAhead, WsgiRequest
 
@@ -213,7 +213,9 @@ class WsgiToAsgi:
         try:
             if len(headers) > self._max_headers:
                 raise BadRequest(f"the request has more than {self._max_headers} header fields", 431)
-            fields = fields_from_scope(scope, headers, underscores=self._underscore_headers)
+            fields = ordinary_environ_fields(headers) or fields_from_scope(
+                scope, headers, underscores=self._underscore_headers
+            )
             if "CONTENT_LENGTH" in fields or "HTTP_EXPECT" in fields:
                 declared, expects_continue = framing(fields)
                 if self.max_body_size is not None and declared is not None and declared > self.max_body_size:

@@ -17,10 +17,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from bridge.handoff.doorbell import Doorbell, doorbell_of
-from bridge.handoff.turns import Turn
+from bridge.handoff.turns import go_on
 from bridge.handoff.wakeups import Wakeups
 
 logger = logging.getLogger("bridge")
@@ -40,13 +40,6 @@ class Slot(Protocol):
 
     def set_result(self, result: None, /) -> None:
         """End the wait."""
-
-
-class QuickSlot(Slot, Protocol):
-    """A slot that a call from another thread can end at once."""
-
-    def resume(self) -> None:
-        """End the wait; its coroutine goes on within this call, where the loop's library allows it."""
 
 
 def end_wait(slot: Slot | None) -> None:
@@ -73,12 +66,14 @@ class Loop(Protocol):
         """Run a call in the loop soon, from any thread; raises RuntimeError once the loop is closed."""
         ...
 
-    def slot(self) -> Slot:
+    @property
+    def slot(self) -> Callable[[], Slot]:
         """Make a slot."""
         ...
 
-    def quick_slot(self) -> QuickSlot:
-        """Make a slot for the one call that most requests wait for."""
+    @property
+    def go_on(self) -> Callable[[Slot], None]:
+        """End the wait on a slot, in a call that was ``put``; its coroutine goes on within it, where it may."""
         ...
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:
@@ -143,7 +138,9 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 class AsyncioLoop:
     """An asyncio or uvloop loop. Made in that loop it wakes it faster, where it can."""
 
-    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "pid", "put")
+    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "pid", "put", "slot")
+
+    go_on: ClassVar[Any] = staticmethod(go_on)
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -157,15 +154,8 @@ class AsyncioLoop:
         if doorbell is not None:
             schedule = partial(_ring, schedule, doorbell)
         self.put = Wakeups(schedule, loop.is_closed).put
+        self.slot: Callable[[], Slot] = loop.create_future
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
-
-    def slot(self) -> Slot:
-        """Make a slot."""
-        return self._loop.create_future()
-
-    def quick_slot(self) -> QuickSlot:
-        """Make a slot for the one call that most requests wait for."""
-        return Turn(self._loop)
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Run a call after the current step of the loop; in the loop."""
@@ -240,10 +230,6 @@ class _TrioSlot:
             task, self._task = self._task, None
             self._trio.lowlevel.reschedule(task)
 
-    def resume(self) -> None:
-        if not self._done:
-            self.set_result(None)
-
     def _abort(self, _raise_cancel: object) -> Any:
         self._task = None
         return self._trio.lowlevel.Abort.SUCCEEDED
@@ -283,6 +269,8 @@ class TrioLoop:
 
     __slots__ = ("_closed", "_token", "_trio", "asyncio_loop", "pid", "put")
 
+    go_on: ClassVar[Any] = staticmethod(end_wait)  # trio lets no task go on within a call
+
     def __init__(self, trio: Any, token: Any) -> None:
         self._trio = trio
         self._token = token
@@ -303,10 +291,6 @@ class TrioLoop:
 
     def slot(self) -> Slot:
         """Make a slot."""
-        return _TrioSlot(self._trio)
-
-    def quick_slot(self) -> QuickSlot:
-        """Make a slot; trio lets no task go on within a call."""
         return _TrioSlot(self._trio)
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Cancellable:

@@ -120,7 +120,9 @@ def request_target(script_name: str, path_info: str, raw_path: bytes | None, que
     It is raw_path where the server gives it (also a stale one: it tells what the client sent), else quoted anew.
     """
     if raw_path:
-        target = raw_path.partition(b"?")[0].decode("latin-1")
+        target = raw_path.decode("latin-1")
+        if "?" in target:
+            target = target.partition("?")[0]
     else:
         target = quote_path(script_name + path_info).decode("latin-1")
     return f"{target}?{query}" if query else target

@@ -43,10 +43,13 @@ _CONSTANT: Environ = {
     "wsgi.input_terminated": True,
 }
 
-_REMEMBERED_CONSTANTS = 64
-_CONSTANTS: dict[tuple[Any, Any, Any], tuple[Environ, str]] = {}  # by http_version, scheme and server
+# What is different in every environ, or may be. A copy of a dict that has its keys already is made and filled in half
+# the time that it takes to add them.
+_CHANGING: Environ = dict.fromkeys(
+    ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_URI", "RAW_URI", "REMOTE_ADDR"), ""
+)
 
-_UNKNOWN_CLIENT = (None, None)
+_REMEMBERED_TEMPLATES = 64
 
 # What is asked of each scope, at once.
 _OPTIONAL_KEYS = ("http_version", "scheme", "server", "raw_path", "root_path", "query_string", "client")
@@ -74,11 +77,54 @@ def fields_from_scope(scope: Scope, headers: Sequence[Iterable[bytes]], *, under
         raise ServerError(f"the server gave headers that are no pairs of bytes: {request_line(scope)}") from error
 
 
-def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = None) -> Environ:
+class Templates:
+    """Environs to be copied and filled in: what all requests of a protocol to an address of the server share.
+
+    common: what whoever asks has in every environ, or will set in it.
+    """
+
+    __slots__ = ("_common", "known")
+
+    def __init__(self, common: Environ) -> None:
+        self._common = common
+        # By http_version, scheme and server: the environ, and the URL scheme if the server is unknown.
+        self.known: dict[tuple[Any, Any, Any], tuple[Environ, str | None]] = {}
+
+    def make(self, version: str, scheme: str, server: Any) -> tuple[Environ, str | None]:
+        """Return the template for a protocol and an address; remember it."""
+        url_scheme = _URL_SCHEMES.get(scheme) or _ascii(scheme)
+        address = _server_keys(server)
+        environ: Environ = {
+            **self._common,
+            **_CONSTANT,
+            **_CHANGING,
+            "SERVER_PROTOCOL": _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}",
+            "wsgi.url_scheme": url_scheme,
+            **address,
+        }
+        if url_scheme == "https":
+            environ["HTTPS"] = "on"
+        template = environ, None if address else url_scheme
+        is_address = server is None or (type(server) is tuple and [*map(type, server)] == [str, int])
+        if is_address and version in _PROTOCOLS and scheme in _URL_SCHEMES:
+            # A process has few addresses of its own. Another type may be equal to one of these, and mean another text.
+            if len(self.known) >= _REMEMBERED_TEMPLATES:
+                self.known.clear()
+            self.known[version, scheme, server] = template
+        return template
+
+
+_TEMPLATES = Templates({})
+
+
+def environ_from_scope(
+    scope: Scope, fields: Environ, mount: str | None = None, templates: Templates = _TEMPLATES
+) -> Environ:
     """Return the environ for an ``http`` scope, without what the adapter has to add: live objects and its threads.
 
     fields: what ``fields_from_scope`` has made of its headers.
     mount: SCRIPT_NAME to use instead of the scope's ``root_path``.
+    templates: those of the adapter.
 
     Raises ServerError for a scope that is not as ASGI has it (specs/www.rst, "HTTP Connection Scope").
     """
@@ -89,10 +135,12 @@ def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = Non
             method, path = scope["method"], scope["path"]
             version, scheme, server, raw_path, root_path, query_string, client = map(scope.get, _OPTIONAL_KEYS)
         try:
-            constant, url_scheme = _CONSTANTS[version, scheme, server]
+            template, url_scheme = templates.known[version, scheme, server]
         except (KeyError, TypeError):
-            constant, url_scheme = _constant_of(version or "1.1", scheme or "http", server)
-        query = (query_string if type(query_string) is bytes else _encoded(query_string)).decode("latin-1")
+            template, url_scheme = templates.make(version or "1.1", scheme or "http", server)
+        if type(query_string) is not bytes:
+            query_string = _encoded(query_string)
+        query = query_string.decode("latin-1") if query_string else ""
         if mount is not None:
             root_path = mount
         if not root_path and path[:1] == "/" and path.isascii():
@@ -101,25 +149,24 @@ def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = Non
             script_name, path_info = environ_paths(
                 path, root_path or "", raw_path, scope.get("app_root_path") if mount is None else None
             )
-        target = request_target(script_name, path_info, raw_path, query)
         if method not in _METHODS and not (isinstance(method, str) and method and method.isascii()):
             raise TypeError(f"method is {method!r}")
-        # CGI wants REMOTE_ADDR in any case.
-        host, port, *_ = _UNKNOWN_CLIENT if client is None else client
-        environ: Environ = {
-            **constant,
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": script_name,
-            "PATH_INFO": path_info,
-            "QUERY_STRING": query,
-            "REQUEST_URI": target,
-            "RAW_URI": target,
-            "REMOTE_ADDR": host if type(host) is str and host.isascii() else _ascii(host or ""),
-            **fields,
-        }
-        if port is not None:
-            environ["REMOTE_PORT"] = str(port) if type(port) is int else _ascii(str(port))
-        if "SERVER_NAME" not in constant:
+        environ = template.copy()
+        environ["REQUEST_METHOD"] = method
+        environ["SCRIPT_NAME"] = script_name
+        environ["PATH_INFO"] = path_info
+        environ["QUERY_STRING"] = query
+        environ["REQUEST_URI"] = environ["RAW_URI"] = request_target(script_name, path_info, raw_path, query)
+        if client is not None:  # else REMOTE_ADDR is empty: CGI wants it in any case
+            if type(client) is tuple and len(client) == 2:
+                host, port = client
+            else:
+                host, port, *_ = client
+            environ["REMOTE_ADDR"] = host if type(host) is str and host.isascii() else _ascii(host or "")
+            if port is not None:
+                environ["REMOTE_PORT"] = str(port) if type(port) is int else _ascii(str(port))
+        environ.update(fields)
+        if url_scheme is not None:
             _add_server_from_host(environ, url_scheme)
         extensions = scope.get("extensions")
         if extensions:
@@ -133,29 +180,6 @@ def environ_from_scope(scope: Scope, fields: Environ, *, mount: str | None = Non
             f"{request_line(scope)}"
         ) from error
     return environ
-
-
-def _constant_of(version: str, scheme: str, server: Any) -> tuple[Environ, str]:
-    """Return what all requests of a protocol to an address of the server share, and their URL scheme; remember both.
-
-    SERVER_NAME is not there for a server that is unknown or a unix socket.
-    """
-    url_scheme = _URL_SCHEMES.get(scheme) or _ascii(scheme)
-    constant: Environ = {
-        **_CONSTANT,
-        "SERVER_PROTOCOL": _PROTOCOLS.get(version) or f"HTTP/{_ascii(version)}",
-        "wsgi.url_scheme": url_scheme,
-        **_server_keys(server),
-    }
-    if url_scheme == "https":
-        constant["HTTPS"] = "on"
-    is_address = server is None or (type(server) is tuple and [*map(type, server)] == [str, int])
-    if is_address and version in _PROTOCOLS and scheme in _URL_SCHEMES:
-        # A process has few addresses of its own. Another type may be equal to one of these, and mean another text.
-        if len(_CONSTANTS) >= _REMEMBERED_CONSTANTS:
-            _CONSTANTS.clear()
-        _CONSTANTS[version, scheme, server] = constant, url_scheme
-    return constant, url_scheme
 
 
 def _encoded(query_string: object) -> bytes:

@@ -22,7 +22,7 @@ from typing import ClassVar
 from bridge._types import Message, NativeHeaders, OptExcInfo, RawHeaders
 from bridge.errors import ApplicationError
 from bridge.translation.headers import response_headers_to_asgi, response_headers_to_wsgi
-from bridge.translation.status import BODILESS, code_from_status, status_from_code
+from bridge.translation.status import BODILESS, KNOWN_CODES, code_from_status, status_from_code
 
 
 class State(Enum):
@@ -113,7 +113,10 @@ class WsgiResponse:
                 finally:
                     exc_info = error = None  # PEP 3333: it would be a cycle through this frame's traceback
         self.state = START_REFUSED
-        code = code_from_status(status)
+        # A subclass of str may have an equality of its own.
+        code = KNOWN_CODES.get(status) if type(status) is str else None
+        if code is None:
+            code = code_from_status(status)
         self._headers, self.dropped, self.declared = response_headers_to_asgi(response_headers)
         self.status = code
         self.bodiless = self._is_head or code in BODILESS

@@ -7,9 +7,10 @@ from http import HTTPStatus
 from bridge.errors import ApplicationError
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_CODES: dict[str, int] = {f"{code} {phrase}": code for code, phrase in _PHRASES.items()}
+# Looked at before ``code_from_status``, for nearly all status lines are these.
+KNOWN_CODES: dict[str, int] = {f"{code} {phrase}": code for code, phrase in _PHRASES.items()}
 
-_LINES = {code: line for line, code in _CODES.items()}
+_LINES = {code: line for line, code in KNOWN_CODES.items()}
 
 _SOURCE = 'PEP 3333, "The start_response() Callable"'
 
@@ -23,10 +24,6 @@ def code_from_status(status: object) -> int:
     Raises ApplicationError if it is no str, does not begin with three digits, or holds a character that could end the
     line (PEP 3333, "The start_response() Callable").
     """
-    if type(status) is str:
-        known = _CODES.get(status)
-        if known is not None:
-            return known
     if not isinstance(status, str):
         raise ApplicationError(
             f"the application gave a status of type {type(status).__name__}, not str: {status!r}", source=_SOURCE

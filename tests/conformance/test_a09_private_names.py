@@ -1,4 +1,4 @@
-"""B4: names of the standard library that AsgiToWsgi relies on, and that no documentation promises."""
+"""B4: names of the standard library that bridge relies on, and that no documentation promises."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ PRIVATE = {
     "_log_destroy_pending": "handoff/loop_thread.py",
     "_get_running_loop": "asgi_home.py",
     "eager_start": "asgi_request.py",
+    "_callbacks": "handoff/turns.py",
 }
 
 LOOPS = pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -50,6 +51,34 @@ def uses(path: Path, name: str) -> bool:
 
 
 # ---- asyncio ---------------------------------------------------------------------------------------------------------
+
+
+@LOOPS
+def test_who_waits_for_a_future(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """B4: a future tells what it will call, and in which context, and what was taken from it is not called."""
+
+    async def wait(future: asyncio.Future[None]) -> None:
+        variable.set("the task's")
+        await future
+
+    async def main() -> None:
+        future: Any = asyncio.get_running_loop().create_future()
+        assert not future._callbacks
+        task = asyncio.ensure_future(wait(future))
+        await asyncio.sleep(0)
+        [(wake, context)] = future._callbacks
+        assert context[variable] == "the task's"
+        assert future.remove_done_callback(wake) == 1
+        future.set_result(None)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not task.done()
+        asyncio.get_running_loop().call_soon(wake, future, context=context)
+        await asyncio.wait_for(task, LIMIT)
+
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    with asyncio.Runner(loop_factory=make) as runner:
+        runner.run(main())
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the bridge uses it from 3.12 on, where it is new")

@@ -16,7 +16,7 @@ import pytest
 import uvloop
 
 from bridge.handoff.loops import AsyncioLoop
-from bridge.handoff.turns import Turn
+from bridge.handoff.turns import go_on
 from tests.harness import LIMIT
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nobody's")
@@ -64,9 +64,9 @@ def test_it_goes_on_within_the_call(run: Any) -> None:
     """The task goes on before `resume` returns, in its own context, as the current task."""
     seen: list[object] = []
 
-    async def wait(turn: Turn) -> str:
+    async def wait(future: asyncio.Future[None]) -> str:
         variable.set("the task's")
-        await turn
+        await future
         seen.append((variable.get(), asyncio.current_task() is tasks[0]))
         return "result"
 
@@ -74,79 +74,79 @@ def test_it_goes_on_within_the_call(run: Any) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        turn = Turn(loop)
-        tasks.append(await begun(wait(turn)))
-        assert not turn.done()
+        future = loop.create_future()
+        tasks.append(await begun(wait(future)))
+        assert not future.done()
 
         def call() -> None:
-            turn.resume()
+            go_on(future)
             seen.append((variable.get(), asyncio.current_task()))
 
         loop.call_soon(call)
         assert await tasks[0] == "result"
-        assert turn.done()
+        assert future.done()
 
     run(main())
     assert seen == [("the task's", True), ("nobody's", None)]
 
 
 def test_it_goes_on_later_where_a_task_runs(run: Any) -> None:
-    """Two tasks cannot run at a time: resumed by a task, the other goes on in a later turn."""
+    """Two tasks cannot run at a time: ended by a task, the other goes on in a later turn."""
     seen: list[str] = []
 
-    async def wait(turn: Turn) -> None:
-        await turn
+    async def wait(future: asyncio.Future[None]) -> None:
+        await future
         seen.append("waited")
 
     async def main() -> None:
-        turn = Turn(asyncio.get_running_loop())
-        task = await begun(wait(turn))
-        turn.resume()
-        seen.append("resumed")
-        turn.resume()
+        future = asyncio.get_running_loop().create_future()
+        task = await begun(wait(future))
+        go_on(future)
+        seen.append("ended")
+        go_on(future)
         await task
 
     run(main())
-    assert seen == ["resumed", "waited"]
+    assert seen == ["ended", "waited"]
 
 
-@pytest.mark.parametrize("how", ["resume", "set_result"])
+@pytest.mark.parametrize("how", ["go_on", "set_result"])
 def test_ended_before_the_wait(how: str, run: Any) -> None:
     """A wait that was ended before it began does not wait."""
 
     async def main() -> None:
-        turn = Turn(asyncio.get_running_loop())
-        if how == "resume":
-            turn.resume()
+        future = asyncio.get_running_loop().create_future()
+        if how == "go_on":
+            go_on(future)
         else:
-            turn.set_result(None)
-        await turn
+            future.set_result(None)
+        await future
 
     run(main())
 
 
 @pytest.mark.parametrize("message", [None, "Cancelled via cancel scope 1"])
 def test_cancelled(message: str | None, run: Any) -> None:
-    """A task that is cancelled gets the CancelledError where it waits, with its message; a late resume does nothing."""
+    """A task that is cancelled gets the CancelledError where it waits, with its message; a late end does nothing."""
     seen: list[tuple[object, ...]] = []
 
-    async def wait(turn: Turn) -> None:
+    async def wait(future: asyncio.Future[None]) -> None:
         try:
-            await turn
+            await future
         except asyncio.CancelledError as error:
             seen.append(error.args)
             raise
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        turn = Turn(loop)
-        task = await begun(wait(turn))
+        future = loop.create_future()
+        task = await begun(wait(future))
         task.cancel(message)
-        assert not turn.cancel()
-        loop.call_soon(turn.resume)
+        assert not future.cancel()
+        loop.call_soon(go_on, future)
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert turn.done()
+        assert future.done()
 
     run(main())
     assert seen == [() if message is None else (message,)]
@@ -156,7 +156,7 @@ def test_cancelled_when_the_wait_is_over(run: Any) -> None:
     """A cancellation that comes between the end of the wait and the task's next step is not lost."""
     seen: list[str] = []
 
-    async def wait(first: Turn, second: Turn) -> None:
+    async def wait(first: asyncio.Future[None], second: asyncio.Future[None]) -> None:
         await first
         seen.append("first")
         await second
@@ -164,7 +164,7 @@ def test_cancelled_when_the_wait_is_over(run: Any) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        first, second = Turn(loop), Turn(loop)
+        first, second = loop.create_future(), loop.create_future()
         task = await begun(wait(first, second))
         first.set_result(None)
         task.cancel()  # the wait is over, and the task has not gone on yet
@@ -179,11 +179,11 @@ def test_time_limits(run: Any) -> None:
     """`asyncio.timeout` ends the wait as it ends any other."""
 
     async def main() -> None:
-        turn = Turn(asyncio.get_running_loop())
+        future = asyncio.get_running_loop().create_future()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await turn
-        assert turn.done()
+                await future
+        assert future.done()
 
     run(main())
 
@@ -192,17 +192,17 @@ def test_what_the_task_raises(run: Any) -> None:
     """An error of the task is the task's, and not of the call that let it go on."""
     seen: list[str] = []
 
-    async def wait(turn: Turn) -> None:
-        await turn
+    async def wait(future: asyncio.Future[None]) -> None:
+        await future
         raise LookupError("on purpose")
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        turn = Turn(loop)
-        task = await begun(wait(turn))
+        future = loop.create_future()
+        task = await begun(wait(future))
 
         def call() -> None:
-            turn.resume()
+            go_on(future)
             seen.append("no error here")
 
         loop.call_soon(call)
@@ -217,22 +217,22 @@ def test_many_tasks_in_one_drain(run: Any) -> None:
     """Calls that are put from other threads go on in order, each as far as its task's next wait."""
     seen: list[tuple[int, str]] = []
 
-    async def wait(number: int, turns: list[Turn]) -> None:
-        for turn in turns:
-            await turn
+    async def wait(number: int, futures: list[asyncio.Future[None]]) -> None:
+        for future in futures:
+            await future
             seen.append((number, variable.get()))
             variable.set(f"of {number}")
 
     async def main() -> None:
         asyncio_loop = asyncio.get_running_loop()
         loop = AsyncioLoop(asyncio_loop)
-        turns = [[Turn(asyncio_loop), Turn(asyncio_loop)] for _ in range(3)]
-        tasks = [await begun(wait(number, own)) for number, own in enumerate(turns)]
+        futures = [[asyncio_loop.create_future(), asyncio_loop.create_future()] for _ in range(3)]
+        tasks = [await begun(wait(number, own)) for number, own in enumerate(futures)]
 
         def put() -> None:
             for step in range(2):
-                for own in turns:
-                    loop.put(own[step].resume)
+                for own in futures:
+                    loop.put(partial(go_on, own[step]))
 
         await asyncio.to_thread(put)
         await asyncio.gather(*tasks)
@@ -247,14 +247,14 @@ def test_ctrl_c(runner: asyncio.Runner) -> None:
     seen: list[str] = []
     loop = AsyncioLoop(runner.get_loop())
 
-    async def wait(turn: Turn) -> None:
-        await turn
+    async def wait(future: asyncio.Future[None]) -> None:
+        await future
         raise KeyboardInterrupt
 
     async def main() -> None:
-        turn = Turn(runner.get_loop())
-        tasks.append(await begun(wait(turn)))
-        loop.put(turn.resume)
+        future = runner.get_loop().create_future()
+        tasks.append(await begun(wait(future)))
+        loop.put(partial(go_on, future))
         loop.put(partial(seen.append, "behind it"))
         loop.put(behind.set)
         await asyncio.Event().wait()
@@ -274,24 +274,29 @@ def test_nothing_is_kept(run: Any) -> None:
     class Value:
         """What the task has in its context."""
 
-    turns: list[Turn] = []
+    futures: list[asyncio.Future[None]] = []
     kept: list[weakref.ref[Value]] = []
     context_variable: contextvars.ContextVar[Value] = contextvars.ContextVar("of test_nothing_is_kept")
 
-    async def wait(turn: Turn) -> None:
+    async def wait(future: asyncio.Future[None]) -> None:
         value = Value()
         kept.append(weakref.ref(value))
         context_variable.set(value)
         del value
-        await turn
+        await future
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        for how in ("resume", "set_result", "cancel"):
-            turns.append(Turn(loop))
-            task = await begun(wait(turns[-1]))
-            call: Any = getattr(turns[-1], how)
-            loop.call_soon(partial(call, None) if how == "set_result" else call)
+        for how in ("go_on", "set_result", "cancel"):
+            futures.append(loop.create_future())
+            task = await begun(wait(futures[-1]))
+            calls: dict[str, Any] = {
+                "go_on": partial(go_on, futures[-1]),
+                "set_result": partial(futures[-1].set_result, None),
+                "cancel": futures[-1].cancel,
+            }
+            loop.call_soon(calls.pop(how))
+            del calls
             await asyncio.wait([task])
             del task
         await asyncio.sleep(0)
@@ -304,10 +309,59 @@ def test_nothing_is_kept(run: Any) -> None:
         gc.enable()
 
 
-def test_it_is_future_like() -> None:
-    """asyncio knows it for what a task can await."""
-    loop = asyncio.new_event_loop()
-    turn = Turn(loop)
-    assert asyncio.isfuture(turn)
-    assert turn.get_loop() is loop
-    loop.close()
+def test_several_wait(run: Any) -> None:
+    """Two tasks that wait for one end go on in the loop's next turn, as they would natively."""
+    seen: list[str] = []
+
+    async def wait(future: asyncio.Future[None]) -> None:
+        await future
+        seen.append("waited")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        tasks = [await begun(wait(future)) for _ in range(2)]
+
+        def call() -> None:
+            go_on(future)
+            seen.append("ended")
+
+        loop.call_soon(call)
+        await asyncio.gather(*tasks)
+
+    run(main())
+    assert seen == ["ended", "waited", "waited"]
+
+
+class Foreign:
+    """A future of a loop that keeps to itself who waits for it."""
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self.done = future.done
+        self.set_result = future.set_result
+        self.get_loop = future.get_loop
+
+
+def test_futures_that_keep_who_waits_to_themselves(run: Any) -> None:
+    """B4: without the private name that this relies on, the task goes on in the loop's next turn."""
+    seen: list[str] = []
+
+    async def wait(future: asyncio.Future[None]) -> None:
+        await future
+        seen.append("waited")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        task = await begun(wait(future))
+        foreign: Any = Foreign(future)
+
+        def call() -> None:
+            go_on(foreign)
+            seen.append("ended")
+
+        loop.call_soon(call)
+        await task
+
+    run(main())
+    assert seen == ["ended", "waited"]

@@ -11,6 +11,8 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from bridge.handoff.loops import end_wait
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from contextvars import Context
@@ -130,7 +132,7 @@ class StepLoop:
     def slot(self) -> StepSlot:
         return StepSlot(self)
 
-    quick_slot = slot
+    go_on = staticmethod(end_wait)
 
     async def outlast(self, slot: StepSlot, seconds: float) -> asyncio.CancelledError | None:
         await slot

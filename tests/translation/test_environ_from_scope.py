@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 
 import bridge.translation.headers as header_names
 from bridge.errors import BadRequest, ServerError
-from bridge.translation import requests
-from bridge.translation.requests import environ_from_scope, fields_from_scope, request_line, scope_from_environ
+from bridge.translation.requests import (
+    Templates,
+    environ_from_scope,
+    fields_from_scope,
+    request_line,
+    scope_from_environ,
+)
 from tests.translation.strategies import any_headers, any_scopes
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
@@ -238,12 +243,18 @@ def test_odd_headers(headers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             header_names.environ_fields([(b"x-%d" % number, b"1")])
 
 
-def test_the_table_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_addresses_is_bounded() -> None:
     """B1: what requests share is remembered for a few addresses and known protocols, and is right for all others."""
-    table: dict[Any, Any] = {}
-    monkeypatch.setattr(requests, "_CONSTANTS", table)
+    templates = Templates({"wsgi.multithread": True})
+    table = templates.known
+
+    def environ_of(**keys: Any) -> dict[str, Any]:
+        return environ_from_scope(SCOPE | keys, {}, templates=templates)
+
     for port in range(1, 500):
-        assert environ_of(server=("localhost", port))["SERVER_PORT"] == str(port)
+        environ = environ_of(server=("localhost", port))
+        assert environ["SERVER_PORT"] == str(port)
+        assert environ["wsgi.multithread"]
         assert len(table) <= 64
     for odd in ({"scheme": "x" * 1000}, {"http_version": "1.7"}, {"server": ["localhost", 1]}, {"server": ("h", "1")}):
         before = set(table)
