@@ -96,7 +96,7 @@ class Home:
         self.state: dict[str, Any] | None = None
         self._mutex = threading.Lock()
         self._requests: set[Request] = set()
-        self._changes = Changes(self.loop)
+        self._changes: Changes | None = None  # of the requests, until somebody waits for their end
         self._lifespan: ApplicationLifespan | None = None
         self._is_exiting = False
         self._is_closing = False
@@ -167,7 +167,7 @@ class Home:
     def is_in_loop(self) -> bool:
         """Tell whether the calling thread is the one that runs the loop."""
         if self._thread is not None:
-            return self._thread.is_current()
+            return self._thread.ident == threading.get_ident()
         return asyncio._get_running_loop() is self.options.loop  # noqa: SLF001  public by asyncio.events.__all__
 
     # ---- requests, in the loop ---------------------------------------------------------------------------------------
@@ -191,7 +191,8 @@ class Home:
     def leave_in_loop(self, request: Request) -> None:
         """Let go of a request: its application is done."""
         self._requests.discard(request)
-        self._changes.tell()
+        if self._changes is not None:
+            self._changes.tell()
 
     def requests(self) -> list[Request]:
         """Return the requests whose application runs; from any thread."""
@@ -340,8 +341,9 @@ class Home:
     async def _drain(self, requests: set[Request], seconds: float) -> None:
         """Wait until the applications of some requests are done, at most some seconds."""
         deadline = time.monotonic() + seconds
+        changes = self._changes = self._changes or Changes(self.loop)
         while not requests.isdisjoint(self._requests) and (left := deadline - time.monotonic()) > 0:
-            await self._changes.wait(left)
+            await changes.wait(left)
 
 
 def _closed_under(request: Request) -> AdapterClosed:

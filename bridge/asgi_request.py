@@ -177,7 +177,7 @@ class AsgiRequest:
         self._chunks: deque[bytes] = deque()
         self._inbox: deque[Message] = deque()
         self._hints: deque[list[bytes]] | None = None
-        self._changes = Changes(home.loop)
+        self._changes: Changes | None = None  # until somebody waits for one
         self._put_size = 0
         self._taken_size = 0
         self._held = 0
@@ -224,7 +224,6 @@ class AsgiRequest:
             extensions["http.response.pathsend"] = {}
         if "wsgi.early_hints" in environ:
             extensions["http.response.early_hint"] = {}
-            self._hints = deque(maxlen=_MAX_HINTS)
 
     def describe(self) -> str:
         """Return what a log calls this request by."""
@@ -427,7 +426,7 @@ class AsgiRequest:
         self._taken_size += size  # a
         if self._sender_waits:  # b
             self._sender_waits = False
-            self._home.put(self._changes.tell)
+            self._home.put(self._tell_in_loop)
 
     def finish(self) -> None:
         """End the answer, as the server does with the iterable's ``close()``.
@@ -583,7 +582,7 @@ class AsgiRequest:
             self._inbox.append({"type": "http.request", "body": piece, "more_body": not reader.is_complete})
         # Before the put: who is notified may ask for the next piece.
         self._wants_body = False
-        self._home.put(self._changes.tell)
+        self._home.put(self._tell_in_loop)
 
     def _open_file(self) -> None:
         """Open the file that is the body."""
@@ -596,7 +595,7 @@ class AsgiRequest:
         except Exception as error:  # noqa: BLE001  the application's to get
             self._file_error = error
         self._opens_file = False
-        self._home.put(self._changes.tell)
+        self._home.put(self._tell_in_loop)
 
     def _tell_hints(self) -> None:
         hints = self._hints
@@ -695,7 +694,8 @@ class AsgiRequest:
                 error = ClientDisconnected(f"the client of {self.describe()} has gone away")
             self._error = error
             self._settle_in_loop()
-        self._changes.tell()  # tasks that outlive it learn that the response is over
+        if self._changes is not None:
+            self._changes.tell()  # tasks that outlive it learn that the response is over
         self._is_over = True  # 1
         self._wake()  # 2
         if self._outliving is not None:
@@ -761,6 +761,16 @@ class AsgiRequest:
             self._asleep = False
             self._baton.wake()
 
+    async def _change_in_loop(self) -> None:
+        """Wait until something has changed of what tasks of the application wait for."""
+        if self._changes is None:
+            self._changes = Changes(self._loop)
+        await self._changes.wait()
+
+    def _tell_in_loop(self) -> None:
+        if self._changes is not None:
+            self._changes.tell()
+
     async def receive(self) -> Message:
         """Give the application its next message: the ``receive`` of ASGI."""
         while True:
@@ -777,7 +787,7 @@ class AsgiRequest:
                 self._wanted_at = time.monotonic()
                 self._wants_body = True  # 1
                 self._wake()
-            await self._changes.wait()
+            await self._change_in_loop()
 
     async def send(self, message: Message) -> None:
         """Take a message from the application: the ``send`` of ASGI.
@@ -796,7 +806,8 @@ class AsgiRequest:
                 await self._wait_for_file_in_loop()
             if not self._ended:
                 self._ended = True
-                self._changes.tell()
+                if self._changes is not None:
+                    self._changes.tell()
                 self._release_thread_in_loop()
                 if not self._first_step:
                     self._loop.call_soon(self._step_is_over_in_loop)
@@ -830,7 +841,7 @@ class AsgiRequest:
         """
         if not self._is_bodiless_answer:
             self._is_bodiless_answer = True
-            self._changes.tell()
+            self._tell_in_loop()
             self._release_thread_in_loop()
             self._settle_in_loop()
             self._timer = self._loop.call_later(_BODILESS_GRACE, self._give_up_in_loop)
@@ -845,7 +856,7 @@ class AsgiRequest:
             # The end of the answer goes out with what is before it, and another task may have sent it.
             if self._ended or self._put_size - self._taken_size <= self._limit:  # 2
                 return
-            await self._changes.wait()  # 3
+            await self._change_in_loop()  # 3
         raise self._nobody_listens()
 
     def _nobody_listens(self) -> ClientDisconnected:
@@ -859,7 +870,7 @@ class AsgiRequest:
         self._opens_file = True  # 1
         self._wake()
         while self._opens_file and not self._gone and not self._returned:
-            await self._changes.wait()
+            await self._change_in_loop()
         error, self._file_error = self._file_error, None
         if error is not None:
             raise error
@@ -867,9 +878,10 @@ class AsgiRequest:
             raise self._nobody_listens()
 
     def _put_hints_in_loop(self, message: Message) -> None:
-        hints = self._hints
-        if hints is not None and self._response.state is AWAITING_START:
-            hints.append([bytes(link) for link in message.get("links") or ()])
+        if "wsgi.early_hints" in self._environ and self._response.state is AWAITING_START:
+            if self._hints is None:
+                self._hints = deque(maxlen=_MAX_HINTS)
+            self._hints.append([bytes(link) for link in message.get("links") or ()])
             self._wake()
 
     def _left_in_loop(self) -> None:
@@ -885,7 +897,7 @@ class AsgiRequest:
         if self._gone or self._ended or self._returned:
             return
         self._gone = True
-        self._changes.tell()
+        self._tell_in_loop()
         grace = self._home.options.disconnect_grace
         if grace is not None:
             self._timer = self._loop.call_later(grace, self.cancel_in_loop)

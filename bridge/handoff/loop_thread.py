@@ -79,6 +79,7 @@ class LoopThread:
         "_borrowers",
         "_ended",
         "_failure",
+        "_has_ended",
         "_is_stopping",
         "_is_under_gevent",
         "_ready",
@@ -93,6 +94,7 @@ class LoopThread:
         self._borrowers: set[Hashable] = set()
         self._ready = threading.Event()
         self._ended = threading.Event()
+        self._has_ended = False  # the same, and asked for by every request
         self._is_stopping = False
         self._stopped: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
@@ -133,6 +135,7 @@ class LoopThread:
         except Exception as error:  # a loop whose selector somebody has closed cannot even be closed
             logger.warning("bridge: the background loop did not end in order", exc_info=error)
         finally:
+            self._has_ended = True
             self._ended.set()
 
     async def _wait_for_stop(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -213,7 +216,7 @@ class LoopThread:
 
     def is_closed(self) -> bool:
         """Tell whether the loop will never run anything again; from any thread."""
-        return self._ended.is_set() or self.loop.is_closed()
+        return self._has_ended or self.loop.is_closed()
 
 
 class _Threads:

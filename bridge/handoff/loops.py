@@ -101,7 +101,8 @@ class Loop(Protocol):
         """Let those go on who were woken by what this task has just done."""
         ...
 
-    def is_closed(self) -> bool:
+    @property
+    def is_closed(self) -> Callable[[], bool]:
         """Tell whether the loop will never run anything again; from any thread."""
         ...
 
@@ -138,7 +139,7 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 class AsyncioLoop:
     """An asyncio or uvloop loop. Made in that loop it wakes it faster, where it can."""
 
-    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "pid", "put", "slot")
+    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "is_closed", "pid", "put", "slot")
 
     go_on: ClassVar[Any] = staticmethod(go_on)
 
@@ -155,6 +156,7 @@ class AsyncioLoop:
             schedule = partial(_ring, schedule, doorbell)
         self.put = Wakeups(schedule, loop.is_closed).put
         self.slot: Callable[[], Slot] = loop.create_future
+        self.is_closed = loop.is_closed
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
 
     def call_soon(self, call: Callable[[], None]) -> None:
@@ -207,10 +209,6 @@ class AsyncioLoop:
 
     async def step_back(self) -> None:
         """Do nothing: they go on before all that comes later."""
-
-    def is_closed(self) -> bool:
-        """Tell whether the loop was closed."""
-        return self._loop.is_closed()
 
 
 class _TrioSlot:

@@ -109,6 +109,10 @@ class PoolThread:
             self._pool.renounce(worker)
 
 
+# Of a request that has made no calls, which most never do.
+_NO_CALLS: deque[_Call] = deque()
+
+
 class ServingThread:
     """Calls for the thread that serves a request.
 
@@ -121,7 +125,7 @@ class ServingThread:
     def __init__(self, pool: WorkerPool, wake: Callable[[], None]) -> None:
         self._pool = pool
         self._wake: Callable[[], None] | None = wake
-        self.calls: deque[_Call] = deque()
+        self.calls = _NO_CALLS
         self._last: deque[_Call] | None = None
         self._has_left = False
         self._is_running = False  # a call, in the serving thread
@@ -144,6 +148,8 @@ class ServingThread:
     def submit(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Run a call in the serving thread, or after that in the pool's; in the loop."""
         queued = _Call(call, arguments)
+        if self.calls is _NO_CALLS:
+            self.calls = deque()
         self.calls.append(queued)
         if self._has_left:
             self.pass_on_in_loop()
@@ -154,6 +160,8 @@ class ServingThread:
     def submit_last(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Run a call just before the serving thread leaves, or after that in the pool's; in the loop."""
         queued = _Call(call, arguments)
+        if self.calls is _NO_CALLS:
+            self.calls = deque()  # here, in the loop: ``call_last`` may run in two threads at a time
         self._last = self._last or deque()
         self._last.append(queued)
         if self._has_left:

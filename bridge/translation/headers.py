@@ -235,13 +235,19 @@ def headers_from_environ(environ: Environ) -> RawHeaders:
     """
     # Two of three keys of an environ are no headers; which ones, is seen from all keys at once.
     keys = tuple(environ)
-    headers = [(name, environ[key].encode("latin-1", "replace")) for key, name in _LAYOUTS.get(keys) or _layout(keys)]
+    layout = _LAYOUTS.get(keys) or _layout(keys)
+    headers = [(name, v.encode() if (v := environ[key]).isascii() else _latin_1(v)) for key, name in layout]
     # An empty one is CGI's way to say that there is none (RFC 3875, 4.1.2).
     if value := environ.get("CONTENT_TYPE"):
-        headers.append((b"content-type", value.encode("latin-1", "replace")))
+        headers.append((b"content-type", _latin_1(value)))
     if value := environ.get("CONTENT_LENGTH"):
-        headers.append((b"content-length", value.encode("latin-1", "replace")))
+        headers.append((b"content-length", _latin_1(value)))
     return headers
+
+
+def _latin_1(value: str) -> bytes:
+    """Return the bytes of a native string; of ASCII UTF-8 makes the same ones, in half the time."""
+    return value.encode("latin-1", "replace")
 
 
 def _layout(keys: tuple[str, ...]) -> list[tuple[str, bytes]]:

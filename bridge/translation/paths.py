@@ -144,8 +144,8 @@ def scope_paths(script_name: str, path_info: str, target: str | None) -> tuple[s
     whole = script_name + path_info
     raw_path = None
     if target and target.isascii() and "%" not in target and target.partition("?")[0] == whole:
-        raw_path = whole.encode()  # the ordinary case
-    elif target:
+        return script_name, whole, whole.encode()  # the ordinary case
+    if target:
         absolute = _ABSOLUTE_FORM(target)
         cut = (target[absolute.end() :] or "/") if absolute else target
         candidate = cut.partition("?")[0].encode("latin-1", "replace")

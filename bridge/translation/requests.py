@@ -55,6 +55,17 @@ _REMEMBERED_TEMPLATES = 64
 _OPTIONAL_KEYS = ("http_version", "scheme", "server", "raw_path", "root_path", "query_string", "client")
 _KEYS_OF = itemgetter(*_OPTIONAL_KEYS[:3], "method", "path", *_OPTIONAL_KEYS[3:])
 
+# What is asked of each environ, at once; and what an environ may lack, with what stands for it.
+_DEFAULTS: Environ = {
+    "SCRIPT_NAME": "",
+    "PATH_INFO": "",
+    "QUERY_STRING": "",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "SERVER_NAME": None,
+    "SERVER_PORT": None,
+}
+_KEYS_OF_ENVIRON = itemgetter("REQUEST_METHOD", "wsgi.url_scheme", *_DEFAULTS)
+
 
 def request_line(scope: Scope) -> str:
     """Return what an error calls a request by: its method and path."""
@@ -242,11 +253,13 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
     Raises ServerError for an environ without the keys that PEP 3333 ("environ Variables") asks for.
     """
     try:
-        method = environ["REQUEST_METHOD"]
-        scheme = environ["wsgi.url_scheme"]
+        try:
+            method, scheme, script_name, path_info, query, protocol, server, port = _KEYS_OF_ENVIRON(environ)
+        except KeyError:
+            method, scheme = environ["REQUEST_METHOD"], environ["wsgi.url_scheme"]
+            script_name, path_info, query, protocol, server, port = map(environ.get, _DEFAULTS, _DEFAULTS.values())
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-        root_path, path, raw_path = scope_paths(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), target)
-        protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
+        root_path, path, raw_path = scope_paths(script_name, path_info, target)
         scope: dict[str, Any] = {
             "type": "http",
             # 2.4: send() raises once the client is gone.
@@ -256,11 +269,11 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             "scheme": scheme if scheme in _DEFAULT_PORTS else _ascii(scheme),
             "path": path,
             "raw_path": raw_path,
-            "query_string": environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
+            "query_string": query.encode("latin-1", "replace"),
             "root_path": root_path.rstrip("/"),
             "headers": headers_from_environ(environ),
             "client": _address(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), 0),
-            "server": _server_address(environ.get("SERVER_NAME"), environ.get("SERVER_PORT"), None),
+            "server": _server_address(server, port, None),
         }
         tls = tls_from_environ(environ)
     except (AttributeError, KeyError, TypeError) as error:

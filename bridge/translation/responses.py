@@ -22,7 +22,7 @@ from typing import ClassVar
 from bridge._types import Message, NativeHeaders, OptExcInfo, RawHeaders
 from bridge.errors import ApplicationError
 from bridge.translation.headers import response_headers_to_asgi, response_headers_to_wsgi
-from bridge.translation.status import BODILESS, KNOWN_CODES, code_from_status, status_from_code
+from bridge.translation.status import BODILESS, KNOWN_CODES, KNOWN_LINES, code_from_status, status_from_code
 
 
 class State(Enum):
@@ -221,7 +221,10 @@ class AsgiResponse:
         "remaining",
         "state",
         "status",
+        "status_line",
     )
+
+    status_line: str  # with a reason phrase; there from the start on
 
     _START: ClassVar = {AWAITING_START: START_HELD}
     _BODY: ClassVar = {START_HELD: BODY, BODY: BODY}
@@ -246,11 +249,6 @@ class AsgiResponse:
         self.remaining: int | None = None
         self.dropped: tuple[str, ...] = ()
         self.path: str | None = None  # http.response.pathsend: the file that is the body
-
-    @property
-    def status_line(self) -> str:
-        """The status for start_response, with a reason phrase."""
-        return status_from_code(self.status)
 
     def message(self, message: Message) -> bytes:
         """Take one message and return the bytes of the body that may be sent.
@@ -287,7 +285,8 @@ class AsgiResponse:
                 f"the application sent http.response.start with the status {status!r}", source=_RESPONSE_START
             )
         self.headers, self.dropped, self.declared = response_headers_to_wsgi(message.get("headers") or ())
-        self.status = int(status)
+        self.status = status = int(status)
+        self.status_line = KNOWN_LINES.get(status) or status_from_code(status)
         self.bodiless = self._is_head or status in BODILESS
         self.remaining = self.declared
         self._trailers = bool(message.get("trailers"))

@@ -10,7 +10,7 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 # Looked at before ``code_from_status``, for nearly all status lines are these.
 KNOWN_CODES: dict[str, int] = {f"{code} {phrase}": code for code, phrase in _PHRASES.items()}
 
-_LINES = {code: line for line, code in KNOWN_CODES.items()}
+KNOWN_LINES = {code: line for line, code in KNOWN_CODES.items()}  # likewise, before ``status_from_code``
 
 _SOURCE = 'PEP 3333, "The start_response() Callable"'
 
@@ -43,7 +43,7 @@ def status_from_code(code: int) -> str:
 
     PEP 3333 wants a reason phrase, so an unregistered code gets the phrase ``Unknown``.
     """
-    return _LINES.get(code) or f"{code} Unknown"
+    return KNOWN_LINES.get(code) or f"{code} Unknown"
 
 
 def is_field_text(text: str) -> bool:

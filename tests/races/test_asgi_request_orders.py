@@ -74,7 +74,7 @@ class LooksBeforeItWaits(OnStepLoop):
     async def _wait_for_room_in_loop(self) -> None:
         while not self._gone and self._put_size - self._taken_size > self._limit:
             self._sender_waits = True
-            await self._changes.wait()
+            await self._change_in_loop()
 
 
 class WakesBeforeItCounts(OnStepLoop):
@@ -86,7 +86,7 @@ class WakesBeforeItCounts(OnStepLoop):
         taken = self._chunks.popleft()
         if self._sender_waits:
             self._sender_waits = False
-            self._home.put(self._changes.tell)
+            self._home.put(self._tell_in_loop)
         self._taken_size += len(taken)
         return taken
 
