@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import __main__, asgi_to_wsgi, charts, latency, null_wsgi_server, scale, wsgi_to_asgi
+from benchmarks import __main__, asgi_to_wsgi, charts, instructions, latency, null_wsgi_server, scale, wsgi_to_asgi
 from benchmarks.null_server import Exchange, Message, exchange
 from benchmarks.questions import Question
 from benchmarks.report import Report, interleaved
@@ -70,6 +71,36 @@ def test_a_wrong_answer_is_no_tail() -> None:
 
     with pytest.raises(RuntimeError, match="5 of 14 bytes"):
         asyncio.run(latency.tail_of_asgi(short, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("question", "contender"),
+    [(question, contender) for question, names in instructions.contenders().items() for contender in names],
+)
+def test_what_is_counted_serves(question: str, contender: str) -> None:
+    """Each contender answers rightly in the way in which its instructions are counted."""
+    instructions.serve(question, contender, 64)
+
+
+def test_instructions_are_those_of_the_requests(tmp_path: Path) -> None:
+    """What a run takes before its first request, and after its last, is not counted."""
+    valgrind = tmp_path / "valgrind"
+    valgrind.write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        "[log] = [option[11:] for option in sys.argv if option.startswith('--log-file=')]\n"
+        "open(log, 'w').write(f'==1== I   refs:      {5_000_000 + 1234 * int(sys.argv[-1]):,}')\n"
+    )
+    valgrind.chmod(0o755)
+    question, [contender, *_] = next(iter(instructions.contenders().items()))
+    assert instructions.instructions(str(valgrind), question, contender) == 1234
+
+
+def test_instructions_need_valgrind(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without it the command says where to get it."""
+    monkeypatch.setenv("PATH", "")
+    assert instructions.main([]) == 2
+    assert "apt-get install valgrind" in capsys.readouterr().err
 
 
 def test_the_charts_are_those_of_the_results(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from functools import partial
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, Protocol, cast
 
 from bridge.handoff.doorbell import Doorbell, doorbell_of
 from bridge.handoff.turns import go_on
@@ -139,9 +139,7 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 class AsyncioLoop:
     """An asyncio or uvloop loop. Made in that loop it wakes it faster, where it can."""
 
-    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "is_closed", "pid", "put", "slot")
-
-    go_on: ClassVar[Any] = staticmethod(go_on)
+    __slots__ = ("_context", "_loop", "_tasks", "asyncio_loop", "go_on", "is_closed", "pid", "put", "slot")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -155,7 +153,8 @@ class AsyncioLoop:
         if doorbell is not None:
             schedule = partial(_ring, schedule, doorbell)
         self.put = Wakeups(schedule, loop.is_closed).put
-        self.slot: Callable[[], Slot] = loop.create_future
+        self.slot = loop.create_future
+        self.go_on: Any = go_on
         self.is_closed = loop.is_closed
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps tasks weakly
 
@@ -265,9 +264,7 @@ class _TrioTask:
 class TrioLoop:
     """A run of trio."""
 
-    __slots__ = ("_closed", "_token", "_trio", "asyncio_loop", "pid", "put")
-
-    go_on: ClassVar[Any] = staticmethod(end_wait)  # trio lets no task go on within a call
+    __slots__ = ("_closed", "_token", "_trio", "asyncio_loop", "go_on", "pid", "put")
 
     def __init__(self, trio: Any, token: Any) -> None:
         self._trio = trio
@@ -276,6 +273,7 @@ class TrioLoop:
         self.asyncio_loop: asyncio.AbstractEventLoop | None = None
         self.pid = os.getpid()
         self.put = Wakeups(self._schedule, self._is_known_to_be_closed).put
+        self.go_on: Any = end_wait  # trio lets no task go on within a call
 
     def _is_known_to_be_closed(self) -> bool:
         return self._closed  # not is_closed(), which would wake the loop to find out

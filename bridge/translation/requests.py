@@ -257,7 +257,8 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             method, scheme, script_name, path_info, query, protocol, server, port = _KEYS_OF_ENVIRON(environ)
         except KeyError:
             method, scheme = environ["REQUEST_METHOD"], environ["wsgi.url_scheme"]
-            script_name, path_info, query, protocol, server, port = map(environ.get, _DEFAULTS, _DEFAULTS.values())
+            known: Sequence[Any] = [environ.get(key, default) for key, default in _DEFAULTS.items()]
+            script_name, path_info, query, protocol, server, port = known
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
         root_path, path, raw_path = scope_paths(script_name, path_info, target)
         scope: dict[str, Any] = {
