@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
 import sys
 import threading
 from typing import Any
-
-_PLAIN = _thread.LockType
 
 
 class _GreenletLock:
@@ -46,7 +43,7 @@ class Baton:
 
     def __init__(self) -> None:
         self._lock: threading.Lock | _GreenletLock = threading.Lock()
-        if type(self._lock) is _PLAIN:
+        if type(self._lock).__module__ == "_thread":
             self._lock.acquire()
         else:
             self._lock = _GreenletLock()

@@ -224,8 +224,6 @@ class AsgiResponse:
         "status_line",
     )
 
-    status_line: str  # with a reason phrase; there from the start on
-
     _START: ClassVar = {AWAITING_START: START_HELD}
     _BODY: ClassVar = {START_HELD: BODY, BODY: BODY}
     _LAST_BODY: ClassVar = {START_HELD: COMPLETE, BODY: COMPLETE}
@@ -243,6 +241,7 @@ class AsgiResponse:
         self._is_head = method == "HEAD"
         self._trailers = False
         self.status = 0
+        self.status_line = ""  # with a reason phrase
         self.headers: NativeHeaders = []
         self.bodiless = False
         self.declared: int | None = None
