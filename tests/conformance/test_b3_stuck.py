@@ -58,10 +58,12 @@ def test_requests_that_wait_for_a_thread(backend: str, caplog: pytest.LogCapture
 
     async def main() -> None:
         adapter = adapt(app, threads=2, stuck_after=0.1)
-        async with Exchange(adapter, http_scope(path="/one")), Exchange(adapter), Exchange(adapter):
-            await until(lambda: warnings(caplog, "wait for a thread"), "it is told")
-            assert app.begun == 2
-            app.go_on.set()
+        async with Exchange(adapter, http_scope(path="/one")), Exchange(adapter):
+            await until(lambda: app.begun == 2, "both threads are taken")
+            async with Exchange(adapter):
+                await until(lambda: warnings(caplog, "wait for a thread"), "it is told")
+                assert app.begun == 2
+                app.go_on.set()
         await until(lambda: adapter.stats().busy == 0, "the workers are free")
 
     run(main, backend=backend)
