@@ -60,6 +60,13 @@ def with_asgiref(application: Any) -> Any:
     return WsgiToAsgi(application)
 
 
+def without_threads(application: Any) -> Any:
+    """No adapter's: the application in the event loop."""
+    from .without_threads import WithoutThreads
+
+    return WithoutThreads(application)
+
+
 def fastapi_with_bridge() -> Any:
     """FastAPI as a WSGI application through ours; gunicorn calls this in its worker."""
     from bridge import AsgiToWsgi
@@ -90,12 +97,14 @@ SERVED: dict[str, dict[str, Callable[[int], None]]] = {
         "bridge": lambda descriptor: uvicorn(with_bridge(applications.hello), descriptor),
         "a2wsgi": lambda descriptor: uvicorn(with_a2wsgi(applications.hello), descriptor),
         "asgiref": lambda descriptor: uvicorn(with_asgiref(applications.hello), descriptor),
+        "no thread": lambda descriptor: uvicorn(without_threads(applications.hello), descriptor),
         "native ASGI": lambda descriptor: native("hello", descriptor),
     },
     "Flask": {
         "bridge": lambda descriptor: uvicorn(with_bridge(applications.flask_hello), descriptor),
         "a2wsgi": lambda descriptor: uvicorn(with_a2wsgi(applications.flask_hello), descriptor),
         "asgiref": lambda descriptor: uvicorn(with_asgiref(applications.flask_hello), descriptor),
+        "no thread": lambda descriptor: uvicorn(without_threads(applications.flask_hello), descriptor),
         "gunicorn gthread": lambda descriptor: gunicorn("benchmarks.applications:flask_hello", descriptor),
         "waitress": lambda descriptor: waitress(applications.flask_hello, descriptor),
     },

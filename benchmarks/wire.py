@@ -2,10 +2,12 @@
 
 WSGI applications run through the adapters under uvicorn (httptools, uvloop, one process), FastAPI under gunicorn's
 threaded worker. gunicorn and waitress serve the same Flask application without an adapter, uvicorn the ASGI ones; that
-is FastAPI's own place, and shows what gunicorn and the adapter take. All of them have been started before the first
-measurement, and are measured interleaved, one at a time. Where the system can do that, servers run on one core, and the
-load on the others: one process of Python fills no more than a core, and every wake-up of a thread on another core waits
-for that core.
+is FastAPI's own place, and shows what gunicorn and the adapter take. "no thread" is uvicorn with the application called
+in the event loop: no way to serve, but the most that an adapter could reach.
+
+All of them have been started before the first measurement, and are measured interleaved, one at a time. Where the
+system can do that, servers run on one core, and the load on the others: one process of Python fills no more than a
+core, and every wake-up of a thread on another core waits for that core.
 """
 
 from __future__ import annotations

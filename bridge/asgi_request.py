@@ -6,16 +6,20 @@ Who writes what. The loop alone appends chunks (on the right) and writes ``_ende
 orders:
 
     loop                                    serving thread
-    1. write the news                       a. _asleep = True
-    2. if _asleep: clear it, wake           b. if there are news: clear it, go on
-                                            c. wait
+    1. write the news                       a. _has_news = False
+    2. _has_news = True                     b. look for news of all kinds
+    3. if _asleep: clear it, wake           c. _asleep = True
+                                            d. if _has_news: clear _asleep, begin again
+                                            e. wait
 
     application's send(), too fast          serving thread
     1. _sender_waits = True                 a. add to _taken_size
     2. if there is room again: go on        b. if _sender_waits: clear it, put a call into the loop
     3. wait
 
-Either the second column sees the first one's 1, or the first sees the second's a.
+If b misses what 1 has written, 2 comes after a: then either d sees 2, or 3 sees c. (Where the serving thread waits for
+one thing alone, it looks at that between c and e, and not at ``_has_news``.) Of the second pair, either the thread sees
+the application's 1, or the application sees the thread's a.
 
 What is *settled* is decided in the loop alone: a response is settled once its task has suspended or ended after its
 last message, or has failed. The serving thread hands over nothing that is complete before that, so an error that comes
@@ -108,6 +112,7 @@ class AsgiRequest:
         "_file_error",
         "_first_step",
         "_gone",
+        "_has_news",
         "_held",
         "_hints",
         "_home",
@@ -171,7 +176,7 @@ class AsgiRequest:
         state = home.state
         if state is not None:
             scope["state"] = {**scope["state"], **state} if "state" in scope else state.copy()
-        self._input = InputReader(environ)
+        self._input: InputReader | None = None  # nothing was read, and something may be there; the serving thread's
         self._response = AsgiResponse(scope["method"])
         self._baton = Baton()
         self._chunks: deque[bytes] = deque()
@@ -182,6 +187,7 @@ class AsgiRequest:
         self._taken_size = 0
         self._held = 0
         self._asleep = False
+        self._has_news = False
         self._sender_waits = False
         self._wants_body = False
         self._wanted_at = 0.0
@@ -267,7 +273,8 @@ class AsgiRequest:
                 return bytes(body)
         if self._body_broke:
             raise ClientDisconnected(f"the client of {self.describe()} went away before its body was read whole")
-        return b"" if self._input.is_complete else self._input.read_piece()
+        reader = self._reader()
+        return b"" if reader.is_complete else reader.read_piece()
 
     def write_in_serving_thread(self, sent: Future[None]) -> None:
         """Hand chunks to the server by its own ``write()`` while the application waits in its; until `sent` is done.
@@ -288,10 +295,10 @@ class AsgiRequest:
                 self._take(len(chunk))
             if is_sent:
                 return
-            self._asleep = True  # a
-            if chunks or sent.done():  # b
+            self._asleep = True  # c
+            if chunks or sent.done():  # d
                 self._asleep = False
-            elif not self._baton.wait(_LOOK_UP):  # c
+            elif not self._baton.wait(_LOOK_UP):  # e
                 self._home.check_loop()
 
     def _is_sent_in_loop(self, _sent: Future[None]) -> None:
@@ -324,7 +331,10 @@ class AsgiRequest:
 
     def _prefetch(self) -> None:
         """Read a small body that is declared, so that the application need not ask for it."""
-        reader = self._input
+        environ = self._environ
+        if not environ.get("CONTENT_LENGTH") and environ.get("wsgi.input_terminated"):
+            return  # the input tells whether there is a body, and has to be asked
+        reader = self._reader()
         declared = reader.declared
         if reader.is_complete:
             self._inbox.append({"type": "http.request", "body": b"", "more_body": False})
@@ -332,7 +342,7 @@ class AsgiRequest:
         if (
             declared is None
             or declared > self._home.options.prefetch_size
-            or "100-continue" in self._environ.get("HTTP_EXPECT", "").lower()
+            or "100-continue" in environ.get("HTTP_EXPECT", "").lower()
         ):
             return
         pieces: list[bytes] = []
@@ -349,6 +359,13 @@ class AsgiRequest:
         body = b"".join(pieces)
         if body or reader.is_complete:
             self._inbox.append({"type": "http.request", "body": body, "more_body": not reader.is_complete})
+
+    def _reader(self) -> InputReader:
+        """Return what reads the body, which most requests do not have; in the serving thread."""
+        reader = self._input
+        if reader is None:
+            reader = self._input = InputReader(self._environ)
+        return reader
 
     def _answer(self, start_response: StartResponse) -> Iterable[bytes]:
         response = self._response
@@ -456,11 +473,11 @@ class AsgiRequest:
             if self._serves_wsgi and thread.call_last():
                 self._run_calls()
                 continue
-            self._asleep = True  # a
-            if self._wsgi_is_done or self._is_over or (self._serves_wsgi and thread.call_last()):  # b
+            self._asleep = True  # c
+            if self._wsgi_is_done or self._is_over or (self._serves_wsgi and thread.call_last()):  # d
                 self._asleep = False
                 continue
-            self._baton.wait(left)  # c
+            self._baton.wait(left)  # e
 
     def _leave(self) -> None:
         """Serve the application no longer. If its answer is not complete, its client is gone."""
@@ -494,6 +511,8 @@ class AsgiRequest:
         chunks = self._chunks
         thread = self._serving_thread
         while True:
+            self._has_news = False  # a
+            # b
             if self._hints:
                 self._tell_hints()
             if self._owed:
@@ -517,22 +536,13 @@ class AsgiRequest:
             else:
                 self._sleep()
 
-    def _has_news(self) -> bool:
-        return bool(
-            self._is_settled
-            or (not self._ended and (self._chunks or self._wants_body or self._serving_thread.calls))
-            or self._opens_file
-            or self._hints
-            or self._refusal is not None
-        )
-
     def _sleep(self) -> None:
-        self._asleep = True  # a
-        if self._has_news():  # b
+        self._asleep = True  # c
+        if self._has_news:  # d
             self._asleep = False
             return
         ask = self._client_is_gone
-        if not self._baton.wait(_LOOK_UP if ask is None else _LOOK_FOR_CLIENT):  # c
+        if not self._baton.wait(_LOOK_UP if ask is None else _LOOK_FOR_CLIENT):  # e
             self._look_up(ask)
 
     def _look_up(self, ask: Callable[[], object] | None) -> None:
@@ -570,7 +580,7 @@ class AsgiRequest:
     def _read_body(self) -> None:
         """Read a piece of the body that the application waits for."""
         self.has_read = True
-        reader = self._input
+        reader = self._reader()
         try:
             piece = reader.read_piece(lines=self._response.state is BODY)
         except OSError:
@@ -757,7 +767,8 @@ class AsgiRequest:
         self._wake()
 
     def _wake(self) -> None:
-        if self._asleep and not self._is_left_asleep:  # 2
+        self._has_news = True  # 2
+        if self._asleep and not self._is_left_asleep:  # 3
             self._asleep = False
             self._baton.wake()
 
@@ -783,7 +794,8 @@ class AsgiRequest:
                 if self._disconnects > _PATIENCE:
                     await asyncio.sleep(0)  # an application that does not listen must not stop the loop
                 return {"type": "http.disconnect"}
-            if not self._input.is_complete and not self._wants_body:
+            reader = self._input
+            if (reader is None or not reader.is_complete) and not self._wants_body:
                 self._wanted_at = time.monotonic()
                 self._wants_body = True  # 1
                 self._wake()

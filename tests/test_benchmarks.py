@@ -20,6 +20,8 @@ from benchmarks import __main__, asgi_to_wsgi, charts, instructions, latency, nu
 from benchmarks.null_server import Exchange, Message, exchange
 from benchmarks.questions import Question
 from benchmarks.report import Report, interleaved
+from benchmarks.typical_request import HEADERS, PATH
+from benchmarks.without_threads import WithoutThreads
 
 
 def written_by_quick_run(command: Callable[[list[str]], int], results: Path) -> Any:
@@ -204,6 +206,18 @@ def test_wsgi_null_server_keeps_pep_3333() -> None:
     assert (served.status, served.received, served.complete, closed) == (200, 6, True, [True])
     plain = null_wsgi_server.exchange(app, b"a body")
     assert (plain.status, plain.received, plain.complete) == (200, 6, True)
+
+
+def test_a_server_without_threads_keeps_pep_3333() -> None:
+    """What is measured without threads answers as it should, and the standard library's validator finds it right."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["PATH_INFO"].encode("latin-1"), environ["HTTP_HOST"].encode("latin-1")]
+
+    served = asyncio.run(exchange(WithoutThreads(validator(app))))
+    expected = len(PATH) + len(dict(HEADERS)[b"host"])
+    assert (served.status, served.received, served.complete) == (200, expected, True)
 
 
 def test_receive_waits_for_the_end_of_the_response() -> None:

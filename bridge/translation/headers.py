@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from bridge._types import Environ, NativeHeaders, RawHeaders
 from bridge.errors import ApplicationError, BadRequest
+from bridge.translation.environ_keys import UNPREFIXED
 from bridge.translation.status import is_field_text
 
 # RFC 2616, 13.5.1 (and Proxy-Connection: RFC 9110, 7.6.1), which PEP 3333 ("Other HTTP Features") points to: these are
@@ -42,8 +43,6 @@ _CONTENT_LENGTH = "RFC 9110, 8.6"
 
 _REMEMBERED = 1024  # names per table
 _REMEMBERED_LENGTH = 64
-_REMEMBERED_LAYOUTS = 256  # environs, by their keys
-_REMEMBERED_LAYOUT_LENGTH = 4096
 
 # Response headers whose values come again with the next answer, and are remembered along with the name. Those of others
 # would only push these out of their table; and what Set-Cookie says is nobody's to keep.
@@ -70,15 +69,12 @@ _HOP_BY_HOP_LENGTH = -1
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DASHED = _TOKEN - frozenset(b"_")
 
-# The two fields that CGI names without the prefix, read in both directions.
-_UNPREFIXED = frozenset(("CONTENT_TYPE", "CONTENT_LENGTH"))
 _SPECIAL_KEYS: dict[bytes, str] = {
     b"content-type": "CONTENT_TYPE",
     b"content-length": "CONTENT_LENGTH",
     b"proxy": "",  # the empty key: this field is not passed on
 }
 _CGI_KEYS: dict[bytes, str] = {}
-_LAYOUTS: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
 _RESPONSE_NAMES: dict[str, bytes] = {}
 _RESPONSE_FIELDS: dict[tuple[str, str], tuple[tuple[bytes, bytes], int | None]] = {}
 _NATIVE_NAMES: dict[bytes, str] = {}
@@ -185,7 +181,7 @@ def _add_underscored(fields: Environ, headers: RawHeaders) -> None:
         # Never CONTENT_LENGTH nor HTTP_PROXY: those would be the dashed field's, or nobody's. Nor HTTP_CONTENT_LENGTH,
         # which PEP 3333's validator (wsgiref.validate) refuses.
         key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
-        if key[5:] not in _UNPREFIXED and (key not in fields or key in added):
+        if key[5:] not in UNPREFIXED and (key not in fields or key in added):
             fields[key] = ""
             added.setdefault(key, []).append(value.decode("latin-1"))
     _join_repeated(fields, added)
@@ -228,15 +224,12 @@ def length_from_text(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def headers_from_environ(environ: Environ) -> RawHeaders:
+def headers_from_environ(environ: Environ, header_keys: list[tuple[str, bytes]]) -> RawHeaders:
     """Return the ASGI header list of an environ: lower-case names, latin-1 values.
 
-    ``HTTP_CONTENT_TYPE`` and ``HTTP_CONTENT_LENGTH``, which some servers set beside the real keys, are left out.
+    header_keys: what ``keys_of_environ`` returns of the same environ.
     """
-    # Two of three keys of an environ are no headers; which ones, is seen from all keys at once.
-    keys = tuple(environ)
-    layout = _LAYOUTS.get(keys) or _layout(keys)
-    headers = [(name, v.encode() if (v := environ[key]).isascii() else _latin_1(v)) for key, name in layout]
+    headers = [(name, v.encode() if (v := environ[key]).isascii() else _latin_1(v)) for key, name in header_keys]
     # An empty one is CGI's way to say that there is none (RFC 3875, 4.1.2).
     if value := environ.get("CONTENT_TYPE"):
         headers.append((b"content-type", _latin_1(value)))
@@ -248,24 +241,6 @@ def headers_from_environ(environ: Environ) -> RawHeaders:
 def _latin_1(value: str) -> bytes:
     """Return the bytes of a native string; of ASCII UTF-8 makes the same ones, in half the time."""
     return value.encode("latin-1", "replace")
-
-
-def _layout(keys: tuple[str, ...]) -> list[tuple[str, bytes]]:
-    """Return the keys of an environ that begin with HTTP_, with the headers' names; remember them."""
-    layout = [(key, name) for key in keys if (name := _field_name(key))]
-    if sum(map(len, keys)) <= _REMEMBERED_LAYOUT_LENGTH:
-        if len(_LAYOUTS) >= _REMEMBERED_LAYOUTS:
-            _LAYOUTS.clear()
-        _LAYOUTS[keys] = layout
-    return layout
-
-
-def _field_name(key: str) -> bytes:
-    """Return the header name of an environ key, ``b""`` if it is none."""
-    text = key[5:]
-    if not key.startswith("HTTP_") or text in _UNPREFIXED:
-        return b""
-    return text.replace("_", "-").lower().encode("latin-1", "replace")
 
 
 def response_headers_to_asgi(response_headers: object) -> tuple[RawHeaders, tuple[str, ...], int | None]:

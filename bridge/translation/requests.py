@@ -13,6 +13,7 @@ from typing import Any
 
 from bridge._types import Environ, Scope
 from bridge.errors import BadRequest, ServerError
+from bridge.translation.environ_keys import keys_of_environ
 from bridge.translation.headers import environ_fields, headers_from_environ
 from bridge.translation.paths import environ_paths, request_target, scope_paths
 from bridge.translation.tls import add_tls_to_environ, tls_from_environ
@@ -260,6 +261,7 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             known: Sequence[Any] = [environ.get(key, default) for key, default in _DEFAULTS.items()]
             script_name, path_info, query, protocol, server, port = known
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        header_keys, has_tls = keys_of_environ(environ)
         root_path, path, raw_path = scope_paths(script_name, path_info, target)
         scope: dict[str, Any] = {
             "type": "http",
@@ -272,11 +274,11 @@ def scope_from_environ(environ: Environ) -> dict[str, Any]:
             "raw_path": raw_path,
             "query_string": query.encode("latin-1", "replace"),
             "root_path": root_path.rstrip("/"),
-            "headers": headers_from_environ(environ),
+            "headers": headers_from_environ(environ, header_keys),
             "client": _address(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), 0),
             "server": _server_address(server, port, None),
         }
-        tls = tls_from_environ(environ)
+        tls = tls_from_environ(environ) if has_tls else None  # behind a proxy there is none
     except (AttributeError, KeyError, TypeError) as error:
         raise ServerError(
             f"the server gave an environ that is not as PEP 3333 has it ({type(error).__name__}: {error}): "

@@ -86,13 +86,11 @@ def _text(native: str) -> str:
     return native.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-_KEYS = frozenset((*(key for key, *_ in _TRANSLATED), "SSL_CLIENT_CERT", "SSL_CLIENT_VERIFY"))
+TLS_KEYS = frozenset((*(key for key, *_ in _TRANSLATED), "SSL_CLIENT_CERT", "SSL_CLIENT_VERIFY"))
 
 
 def tls_from_environ(environ: Environ) -> dict[str, Any] | None:
     """Return the ``tls`` extension for an environ, None if the server set no SSL_* key that it could be made from."""
-    if environ.keys().isdisjoint(_KEYS):
-        return None  # the ordinary case behind a proxy
     extension: dict[str, Any] = {}
     for key, name, numbers, _ in _TRANSLATED:
         value = environ.get(key) or None

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import ApplicationError, BadRequest, BridgeError, ServerError
+from bridge.translation.environ_keys import keys_of_environ
 from bridge.translation.headers import environ_fields, framing, headers_from_environ
 from bridge.translation.requests import environ_from_scope, fields_from_scope, scope_from_environ
 from bridge.translation.responses import BODY, COMPLETE, AsgiResponse, WsgiResponse, early_hint_links
@@ -147,7 +148,7 @@ def try_scope_from_environ(supply: Supply) -> None:
     except ServerError:
         return
     check_scope(scope)
-    again = headers_from_environ(environ)
+    again = headers_from_environ(environ, keys_of_environ(environ).header_keys)
     demand(again == scope["headers"], "other headers than the environ's", again)
 
 

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.translation import headers, paths, requests, responses
+from bridge.translation import environ_keys, headers, paths, requests, responses
 from bridge.translation.responses import WsgiResponse
 from tests.fuzz.targets import TARGETS, one_input
 from tests.harness import LIMIT
@@ -83,7 +83,7 @@ def inputs() -> Iterator[bytes]:
 def without_memory(patch: pytest.MonkeyPatch) -> None:
     """Let the tables of names begin anew, and be thrown away."""
     patch.setattr(headers, "_CGI_KEYS", {})
-    patch.setattr(headers, "_LAYOUTS", {})
+    patch.setattr(environ_keys, "_known", {})
     patch.setattr(headers, "_RESPONSE_NAMES", {})
     patch.setattr(headers, "_NATIVE_NAMES", {})
     patch.setattr(headers, "_RESPONSE_FIELDS", {})
@@ -113,7 +113,7 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     "hop-by-hop headers": (headers, "HOP_BY_HOP", frozenset()),
     "the first length counts": (headers, "_one_length", lambda value: value.partition(",")[0]),
     "half a segment is cut": (paths, "cut_prefix", str.removeprefix),
-    "names as they come": (headers, "_field_name", as_it_comes),
+    "names as they come": (environ_keys, "_field_name", as_it_comes),
     "another error": (requests, "headers_from_environ", raising),
     "more than declared": (WsgiResponse, "chunk", all_of_it),
     "a body to HEAD": (responses, "BODILESS", frozenset()),

@@ -28,9 +28,9 @@ from tests.races.step_loop import StepLoop, nothing
 
 Choose = Callable[[int], int]
 
-NEWS = ("_asleep", "_is_settled", "_ended")
+NEWS = ("_asleep", "_has_news", "_is_settled", "_ended")
 ROOM = ("_sender_waits", "_taken_size", "_put_size")
-BODY = ("_asleep", "_wants_body")
+BODY = ("_asleep", "_has_news", "_wants_body")
 OVER = ("_asleep", "_is_over", "_is_settled")
 ALL = (*NEWS, *ROOM, "_wants_body", "_gone", "_error", "_is_over")
 
@@ -45,16 +45,34 @@ class OnStepLoop(AsgiRequest):
 
 
 class LooksBeforeItSleeps(OnStepLoop):
-    """Step b before step a: the serving thread looks for news, and then says that it sleeps."""
+    """Step d before step c: the serving thread looks for news, and then says that it sleeps."""
 
     def _sleep(self) -> None:
-        if not self._has_news():
+        if not self._has_news:
             self._asleep = True
             self._baton.wait(1)
 
 
+class LooksBeforeItClears(OnStepLoop):
+    """Step b before step a: the serving thread looks for news of all kinds, and then says that it knows of none."""
+
+    def _sleep(self) -> None:
+        self._has_news = False
+        super()._sleep()
+
+
+class WakesBeforeItTells(OnStepLoop):
+    """Step 3 before step 2: the loop looks whether the thread sleeps, and then says that there are news."""
+
+    def _wake(self) -> None:
+        if self._asleep:
+            self._asleep = False
+            self._baton.wake()
+        self._has_news = True
+
+
 class WakesBeforeTheNews(OnStepLoop):
-    """Step 2 before step 1: the loop wakes the thread, and then leaves the news; nothing else wakes it by chance."""
+    """Steps 2 and 3 before step 1: the loop wakes the thread, then leaves the news; nothing else wakes it by chance."""
 
     _has_settled = False
 
@@ -282,6 +300,8 @@ def test_the_other_order_at_the_end_is_found() -> None:
     ("wrong", "shared"),
     [
         (LooksBeforeItSleeps, NEWS),
+        (LooksBeforeItClears, NEWS),
+        (WakesBeforeItTells, NEWS),
         (WakesBeforeTheNews, NEWS),
         (LooksBeforeItWaits, ROOM),
         (WakesBeforeItCounts, ROOM),

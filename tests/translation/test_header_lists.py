@@ -8,9 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.translation import headers
+from bridge.translation import environ_keys
+from bridge.translation.environ_keys import EnvironKeys, keys_of_environ
 from bridge.translation.headers import headers_from_environ
 from tests.translation.strategies import CGI_NAMES, cgi, names, visible
+
+
+def headers_of(environ: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    """The headers of an environ, by what its keys tell."""
+    return headers_from_environ(environ, keys_of_environ(environ).header_keys)
 
 
 @pytest.mark.parametrize(
@@ -34,26 +40,39 @@ from tests.translation.strategies import CGI_NAMES, cgi, names, visible
 )
 def test_keys_become_headers(environ: dict[str, Any], expected: list[tuple[bytes, bytes]]) -> None:
     """A1: headers are lower-case bytes; what is no header of the request does not become one."""
-    assert headers_from_environ(environ) == expected
-    assert headers_from_environ(environ) == expected, "the second time names come from a table"
+    assert headers_of(environ) == expected
+    assert headers_of(environ) == expected, "the second time names come from a table"
 
 
-def test_the_table_of_layouts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_keys_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """B1: clients that invent sets of names fill a table of a fixed size, and keep no place from others."""
-    layouts: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
-    monkeypatch.setattr(headers, "_LAYOUTS", layouts)
+    known: dict[tuple[str, ...], EnvironKeys] = {}
+    monkeypatch.setattr(environ_keys, "_known", known)
     for number in range(1000):
-        assert headers_from_environ({f"HTTP_X_{number}": "1"}) == [(f"x-{number}".encode(), b"1")]
-        assert len(layouts) <= 256
-    assert ("HTTP_X_999",) in layouts
-    headers_from_environ({"HTTP_" + "X" * 60_000: "1"})
-    assert max(sum(map(len, keys)) for keys in layouts) < 5000
+        assert headers_of({f"HTTP_X_{number}": "1"}) == [(f"x-{number}".encode(), b"1")]
+        assert len(known) <= 256
+    assert ("HTTP_X_999",) in known
+    headers_of({"HTTP_" + "X" * 60_000: "1"})
+    assert max(sum(map(len, keys)) for keys in known) < 5000
+
+
+def test_one_key_about_tls_is_enough() -> None:
+    """A1: an environ is looked through for TLS if its server has set any key about it, and not otherwise."""
+    keys = ("HTTP_HOST", "SSL_CIPHER_USEKEYSIZE", "SSL_CLIENT_CERT_CHAIN_0", "HTTPS")
+    assert not keys_of_environ(dict.fromkeys(keys, "")).has_tls
+    for key in (
+        "SSL_PROTOCOL",
+        "SSL_CIPHER",
+        "SSL_SERVER_CERT",
+        "SSL_CLIENT_S_DN",
+        "SSL_CLIENT_CERT",
+        "SSL_CLIENT_VERIFY",
+    ):
+        assert keys_of_environ(dict.fromkeys([*keys, key], "")).has_tls
 
 
 @given(st.dictionaries(names.filter(lambda name: name not in CGI_NAMES), visible))
 def test_any_headers(fields: dict[str, str]) -> None:
     """A1: every header comes back, in the environ's order."""
     environ = {cgi(name): value for name, value in fields.items()}
-    assert headers_from_environ(environ) == [
-        (name.encode("ascii"), value.encode("latin-1")) for name, value in fields.items()
-    ]
+    assert headers_of(environ) == [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields.items()]

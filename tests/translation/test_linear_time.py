@@ -7,6 +7,7 @@ import time
 import pytest
 
 from bridge.errors import BadRequest
+from bridge.translation.environ_keys import keys_of_environ
 from bridge.translation.headers import (
     environ_fields,
     framing,
@@ -23,7 +24,7 @@ def translate(name: bytes, count: int) -> None:
     fields = [(name, VALUE)] * count
     environ = environ_fields(fields, underscores=True)
     framing(environ)
-    headers_from_environ(environ)
+    headers_from_environ(environ, keys_of_environ(environ).header_keys)
 
 
 def seconds(name: bytes, count: int) -> float:
