@@ -332,7 +332,11 @@ class AsgiRequest:
     def _prefetch(self) -> None:
         """Read a small body that is declared, so that the application need not ask for it."""
         environ = self._environ
-        if not environ.get("CONTENT_LENGTH") and environ.get("wsgi.input_terminated"):
+        if (
+            not environ.get("CONTENT_LENGTH")
+            and environ.get("wsgi.input_terminated")
+            and environ.get("wsgi.input") is not None
+        ):
             return  # the input tells whether there is a body, and has to be asked
         reader = self._reader()
         declared = reader.declared

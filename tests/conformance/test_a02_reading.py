@@ -58,6 +58,15 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, await body_of(receive))
 
 
+@pytest.mark.parametrize("terminated", [True, False])
+def test_no_input_and_nothing_declared(terminated: bool) -> None:
+    """A2, B1: a server without wsgi.input, which PEP 3333 does not allow, has no body to give."""
+    call = calling(_echo, "POST", declared=False, terminated=terminated, environ={"wsgi.input": None}, valid=False)
+    with call:
+        pass
+    assert (call.answer.code, call.answer.body) == (200, b"")
+
+
 @pytest.mark.parametrize("length", ["x", "-1", "1e3", "9" * 5000, "\xb2"])
 def test_unparsable_length(length: str) -> None:
     """B1: a CONTENT_LENGTH that is none ends in an answer or an error at once."""
