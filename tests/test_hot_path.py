@@ -153,7 +153,7 @@ def asgi_to_wsgi(application: Any) -> Cost:
         pytest.param(wsgi_to_asgi, applications.hello, 410, 1, id="WsgiToAsgi, a list"),
         # Its close() may take long, so it is not waited for before the answer is sent.
         pytest.param(wsgi_to_asgi, applications.hello_closing, 454, 2, id="WsgiToAsgi, an iterator"),
-        pytest.param(asgi_to_wsgi, asgi_applications.hello, 398, 1, id="AsgiToWsgi"),
+        pytest.param(asgi_to_wsgi, asgi_applications.hello, 384, 1, id="AsgiToWsgi"),
     ],
 )
 def test_a_small_request(measure: Callable[[Any], Cost], application: Any, lines: int, wake_ups: int) -> None:
