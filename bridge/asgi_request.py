@@ -17,8 +17,8 @@ orders:
     2. if there is room again: go on        b. if _sender_waits: clear it, put a call into the loop
     3. wait
 
-If b misses what 1 has written, 2 comes after a: then either d sees 2, or 3 sees c. (Where the serving thread waits for
-one thing alone, it looks at that between c and e, and not at ``_has_news``.) Of the second pair, either the thread sees
+If b misses what 1 has written, 2 comes after a: then either d sees 2, or 3 sees c. (``write_in_serving_thread``, which
+may be called within b, looks at what it waits for instead of ``_has_news``.) Of the second pair, either the thread sees
 the application's 1, or the application sees the thread's a.
 
 What is *settled* is decided in the loop alone: a response is settled once its task has suspended or ended after its
@@ -145,6 +145,7 @@ class AsgiRequest:
         "_timer",
         "_told",
         "_told_late_error",
+        "_unread",
         "_wanted_at",
         "_wants_body",
         "_wsgi_is_done",
@@ -177,6 +178,7 @@ class AsgiRequest:
         if state is not None:
             scope["state"] = {**scope["state"], **state} if "state" in scope else state.copy()
         self._input: InputReader | None = None  # nothing was read, and something may be there; the serving thread's
+        self._unread: Any = None  # where that is
         self._response = AsgiResponse(scope["method"])
         self._baton = Baton()
         self._chunks: deque[bytes] = deque()
@@ -332,13 +334,11 @@ class AsgiRequest:
     def _prefetch(self) -> None:
         """Read a small body that is declared, so that the application need not ask for it."""
         environ = self._environ
-        if (
-            not environ.get("CONTENT_LENGTH")
-            and environ.get("wsgi.input_terminated")
-            and environ.get("wsgi.input") is not None
-        ):
-            return  # the input tells whether there is a body, and has to be asked
-        reader = self._reader()
+        source = environ.get("wsgi.input")
+        if source is not None and not environ.get("CONTENT_LENGTH") and environ.get("wsgi.input_terminated"):
+            self._unread = source  # it alone tells whether there is a body
+            return
+        reader = self._input = InputReader(environ)
         declared = reader.declared
         if reader.is_complete:
             self._inbox.append({"type": "http.request", "body": b"", "more_body": False})
@@ -368,7 +368,8 @@ class AsgiRequest:
         """Return what reads the body, which most requests do not have; in the serving thread."""
         reader = self._input
         if reader is None:
-            reader = self._input = InputReader(self._environ)
+            # Not by the environ: middleware may have put another input there for the time of its call.
+            reader = self._input = InputReader({"wsgi.input": self._unread, "wsgi.input_terminated": True})
         return reader
 
     def _answer(self, start_response: StartResponse) -> Iterable[bytes]:
@@ -470,7 +471,10 @@ class AsgiRequest:
         """Run what is left of a WSGI application, which is its ``close()``; or wait for that, some seconds at most."""
         thread = self._serving_thread
         deadline = None if seconds is None else time.monotonic() + seconds
-        while not self._wsgi_is_done and not self._is_over and self._refusal is None and self._home.has_loop():
+        while True:
+            self._has_news = False  # a
+            if self._wsgi_is_done or self._is_over or self._refusal is not None or not self._home.has_loop():  # b
+                return
             left = _LOOK_UP if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 return
@@ -478,7 +482,7 @@ class AsgiRequest:
                 self._run_calls()
                 continue
             self._asleep = True  # c
-            if self._wsgi_is_done or self._is_over or (self._serves_wsgi and thread.call_last()):  # d
+            if self._has_news:  # d
                 self._asleep = False
                 continue
             self._baton.wait(left)  # e
@@ -583,8 +587,8 @@ class AsgiRequest:
 
     def _read_body(self) -> None:
         """Read a piece of the body that the application waits for."""
-        self.has_read = True
         reader = self._reader()
+        self.has_read = True  # after that: whoever sees it may read, in another thread if this one was forsaken
         try:
             piece = reader.read_piece(lines=self._response.state is BODY)
         except OSError:

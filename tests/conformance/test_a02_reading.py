@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conformance.asgi_adapting import adapt, calling
-from tests.conformance.asgi_applications import answer, answering, body_of, in_app, turns
+from tests.conformance.asgi_applications import STARTED, answer, answering, body_of, in_app, turns
 from tests.harness import Gate
+from tests.harness.native import chunk
 from tests.harness.wsgi_call import Call, serve
 
 
@@ -65,6 +66,46 @@ def test_no_input_and_nothing_declared(terminated: bool) -> None:
     with call:
         pass
     assert (call.answer.code, call.answer.body) == (200, b"")
+
+
+class _Upper:
+    """An input that stands between, as an inspector of bodies does."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def read(self, size: int) -> bytes:
+        return bytes(self._source.read(size)).upper()
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("afterwards", ["restored", "removed", "cleared"])
+def test_the_input_is_the_one_of_the_call(afterwards: str, declared: bool) -> None:
+    """A2: middleware that puts an input of its own into the environ for the call is not bypassed by a late read."""
+
+    async def answers_first(scope: Any, receive: Any, send: Any) -> None:
+        await send(STARTED)
+        await send(chunk(b"first, "))
+        await send(chunk(await body_of(receive), more=False))
+
+    adapter = adapt(answers_first)
+
+    def middleware(environ: Any, start_response: Any) -> Any:
+        source = environ["wsgi.input"]
+        environ["wsgi.input"] = _Upper(source)
+        try:
+            return adapter(environ, start_response)
+        finally:
+            if afterwards == "restored":
+                environ["wsgi.input"] = source
+            elif afterwards == "removed":
+                del environ["wsgi.input"]
+            else:
+                environ.clear()
+
+    size = 200_000  # more than is read before the application begins
+    got = serve(middleware, "POST", body=b"x" * size, terminated=True, declared=declared, valid=False)
+    assert got.body == b"first, " + b"X" * size
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1e3", "9" * 5000, "\xb2"])

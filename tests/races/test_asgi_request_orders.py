@@ -31,7 +31,7 @@ Choose = Callable[[int], int]
 NEWS = ("_asleep", "_has_news", "_is_settled", "_ended")
 ROOM = ("_sender_waits", "_taken_size", "_put_size")
 BODY = ("_asleep", "_has_news", "_wants_body")
-OVER = ("_asleep", "_is_over", "_is_settled")
+OVER = ("_asleep", "_has_news", "_is_over", "_is_settled")
 ALL = (*NEWS, *ROOM, "_wants_body", "_gone", "_error", "_is_over")
 
 
