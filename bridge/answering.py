@@ -63,9 +63,11 @@ class Answering:
         environ["bridge.disconnected"] = self.is_gone
         # The check of a mapping's type is slow, and a server's scope is a dict.
         if type(scope) is dict or isinstance(scope, MutableMapping):
-            environ["asgi.scope"] = self._view = view = ScopeView()
+            view = ScopeView()
             view.mapping = scope
             view.outliving = view.host = None
+            # Whole by now: the loop may look at it at once, for a client that leaves.
+            environ["asgi.scope"] = self._view = view
         else:
             environ.pop("asgi.scope", None)
         state = scope.get("state")

@@ -589,6 +589,12 @@ class WsgiRequest(Answering):
         if self.gone:
             return
         self.gone = True
+        try:
+            self._tell_that_it_is_gone_in_loop()
+        finally:
+            self._wake_in_loop()  # nobody else does from now on: no error may keep this task waiting
+
+    def _tell_that_it_is_gone_in_loop(self) -> None:
         if self._body is not None:
             self._body.give_up_in_loop()
         if self._tasks is not None:
@@ -608,7 +614,6 @@ class WsgiRequest(Answering):
                 stuck.abandoned_in_loop(self)
                 if self._is_done():  # the worker finished in between and had nothing to take back
                     stuck.came_back(self)
-        self._wake_in_loop()
 
     def abort_in_loop(self) -> None:
         """End this request because the adapter was closed."""

@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import WsgiToAsgi, request_body, wsgi_request, wsgi_to_asgi
+from bridge.answering import Answering
+from bridge.environ_views import ScopeView
 from bridge.errors import ClientDisconnected
 from bridge.in_flight import InFlight
 from bridge.request_body import RequestBody
 from bridge.wsgi_request import WsgiRequest
 from tests.conformance.applications import PLAIN, Chunks
 from tests.handoff.interleaving import StepBaton, StepLock, by
-from tests.harness import ResponseChecker, http_scope
+from tests.harness import LIMIT, ResponseChecker, http_scope, request, run
 from tests.races.chain import Chain, chained
 from tests.races.fields import stepping
 from tests.races.searching import few_interruptions
@@ -415,3 +417,27 @@ def test_the_other_order_of_a_file_is_found(path: Path) -> None:
     """A file whose worker looked too early is never closed: so these tests would see it."""
     with pytest.raises(AssertionError, match="== "):
         few_interruptions(lambda choose: demand_an_end(choose, "file", path, LooksBeforeTheTransfer, shared=FILE))
+
+
+def test_the_view_of_the_scope_is_whole_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """W18, B1: a request whose client leaves just then does not wait for ever on an error that nobody sees."""
+    seen: list[tuple[object, object, bool]] = []
+    slot: Any = Answering.__dict__["_view"]
+
+    def change(request: Any, view: ScopeView | None) -> None:
+        if view is not None:
+            seen.append((view.outliving, view.host, view.mapping is request._scope))
+        slot.__set__(request, view)
+
+    monkeypatch.setattr(Answering, "_view", property(slot.__get__, change))
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"whole"]
+
+    async def main() -> bytes:
+        async with WsgiToAsgi(app) as adapter:
+            return (await request(adapter)).body
+
+    assert run(main, limit=LIMIT) == b"whole"
+    assert seen == [(None, None, True)]
